@@ -1,0 +1,220 @@
+# cgthread - build, test, run, install.  "make help" lists the targets.
+
+# ---- choices, each may be given on the command line ------------------------
+
+VARIANT ?= release#	release, debug or asan: each has its own build directory
+PREFIX ?= /usr/local
+DESTDIR ?=
+DEPS ?= yes#		"no": install nothing
+PYTHON ?= /usr/bin/python3
+CC = gcc
+V ?=#			1: show full command lines
+
+# ---- what to build with ----------------------------------------------------
+
+BUILD := build/$(strip $(VARIANT))
+LIBEXECDIR := $(PREFIX)/libexec/cgthread
+MANDIR := $(PREFIX)/share/man
+DOCDIR := $(PREFIX)/share/doc/cgthread
+PKG_CONFIG ?= pkg-config
+
+PACKAGES := gcc libc6-dev make pkg-config libevent-dev libpython3-dev \
+	python3-dev libinih-dev libbsd-dev node-llhttp
+TEST_PACKAGES := libcriterion-dev python3-pytest python3-flask python3-django
+LINT_PACKAGES := clang-format mandoc
+
+PYTHON_VERSION := $(shell $(PYTHON) -c \
+	'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+WORKER_NAME := cgthread-worker-$(PYTHON_VERSION)
+
+# Asked for once per make, and only by what compiles: "make deps" runs without.
+pkg = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
+EVENT_LIBS = $(call pkg,--libs libevent_core)
+BSD_LIBS = $(call pkg,--libs libbsd)
+INIH_LIBS = $(call pkg,--libs inih)
+PYTHON_CFLAGS = $(call pkg,--cflags python-$(PYTHON_VERSION)-embed)
+PYTHON_LIBS = $(call pkg,--libs python-$(PYTHON_VERSION)-embed)
+CRITERION_LIBS = $(call pkg,--libs criterion)
+
+# llhttp: the system's library where there is one, else the C sources that
+# Debian ships are compiled.  Strict either way.
+LLHTTP_LIBS := $(call pkg,--libs libllhttp)
+LLHTTP_DIR := /usr/share/llhttp
+ifeq ($(LLHTTP_LIBS),)
+LLHTTP_OBJECTS := $(addprefix $(BUILD)/llhttp/,api.o http.o llhttp.o)
+LLHTTP_CFLAGS := -isystem /usr/share/include/llhttp -DLLHTTP_STRICT_MODE=1
+else
+LLHTTP_CFLAGS := $(call pkg,--cflags libllhttp)
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wformat=2 -Wundef -Wvla
+ifdef CI
+WARNINGS += -Werror
+endif
+
+FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
+FLAGS_debug := -O0 -g3 -DCGTHREAD_DIAG
+FLAGS_asan := -O1 -g -DCGTHREAD_DIAG -fno-omit-frame-pointer \
+	-fsanitize=address,undefined -fno-sanitize-recover=undefined
+VARIANT_FLAGS := $(FLAGS_$(strip $(VARIANT)))
+ifeq ($(VARIANT_FLAGS),)
+$(error VARIANT=$(VARIANT): choose release, debug or asan)
+endif
+
+CFLAGS ?=
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -pthread $(WARNINGS) $(VARIANT_FLAGS) \
+	-fstack-protector-strong $(CFLAGS)
+ALL_LDFLAGS = -pthread $(VARIANT_FLAGS) -Wl,-z,relro,-z,now $(LDFLAGS)
+
+# ---- the tree: an include path is what a directory may know -----------------
+
+COMMON := $(wildcard src/common/*.c)
+MASTER := $(wildcard src/master/*.c)
+WORKER := $(wildcard src/worker/*.c)
+TESTS := $(wildcard tests/unit/*.c tests/unit/*/*.c)
+
+# Only these see Python.h; none of them may see libevent (checked by lint).
+PYTHON_SIDE := $(wildcard src/worker/py_*.c src/worker/python.c \
+	src/worker/wsgi*.c)
+
+object = $(patsubst %.c,$(BUILD)/%.o,$(1))
+COMMON_OBJECTS := $(call object,$(COMMON))
+MASTER_OBJECTS := $(call object,$(MASTER))
+WORKER_OBJECTS := $(call object,$(WORKER))
+MASTER_PARTS := $(filter-out %/main.o,$(MASTER_OBJECTS))
+WORKER_PARTS := $(filter-out %/main.o %/worker.o \
+	$(call object,$(PYTHON_SIDE)), $(WORKER_OBJECTS))
+tests_of = $(call object,$(wildcard tests/unit/*.c tests/unit/$(1)/*.c))
+
+MASTER_PROGRAM := $(BUILD)/cgthread
+WORKER_PROGRAM := $(BUILD)/$(WORKER_NAME)
+UNIT_PROGRAMS := $(addprefix $(BUILD)/unit-,common master worker)
+
+quiet = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.PHONY: all run check unit e2e asan lint install clean deps help
+
+all: $(MASTER_PROGRAM) $(WORKER_PROGRAM) # build the programs
+
+$(BUILD)/src/common/%.o: INCLUDES = -Isrc/common
+$(BUILD)/src/master/%.o: INCLUDES = -Isrc/common -Isrc/master
+$(BUILD)/src/worker/%.o: INCLUDES = -Isrc/common -Isrc/worker $(LLHTTP_CFLAGS)
+$(call object,$(PYTHON_SIDE)): INCLUDES = -Isrc/common -Isrc/worker \
+	$(LLHTTP_CFLAGS) $(subst -I,-isystem ,$(PYTHON_CFLAGS))
+$(BUILD)/tests/unit/common/%.o: INCLUDES = -Itests/unit -Isrc/common
+$(BUILD)/tests/unit/master/%.o: INCLUDES = -Itests/unit -Isrc/common -Isrc/master
+$(BUILD)/tests/unit/worker/%.o: INCLUDES = -Itests/unit -Isrc/common -Isrc/worker \
+	$(LLHTTP_CFLAGS)
+$(BUILD)/tests/unit/%.o: INCLUDES ?= -Itests/unit
+
+DEFINES = -DCGTHREAD_VERSION='"$(VERSION)"' \
+	-DCGTHREAD_LIBEXECDIR='"$(LIBEXECDIR)"' \
+	-DCGTHREAD_WORKER='"$(WORKER_NAME)"' \
+	-DCGTHREAD_PYTHON='"$(PYTHON)"' -DCGTHREAD_SOURCE_DIR='"$(CURDIR)"'
+VERSION := 0.1.0
+
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) $(ALL_CFLAGS) $(DEFINES) $(INCLUDES) -MMD -MP \
+		-c -o $@ $<
+
+# Not ours to warn about.
+$(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/%.c Makefile
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) -O2 -g $(LLHTTP_CFLAGS) -c -o $@ $<
+
+$(MASTER_PROGRAM): $(MASTER_OBJECTS) $(COMMON_OBJECTS)
+	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
+		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS)
+
+$(WORKER_PROGRAM): $(WORKER_OBJECTS) $(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
+	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
+		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(PYTHON_LIBS)
+
+# ---- tests -----------------------------------------------------------------
+
+$(BUILD)/unit-common: $(call tests_of,common) $(COMMON_OBJECTS)
+$(BUILD)/unit-master: $(call tests_of,master) $(MASTER_PARTS) $(COMMON_OBJECTS)
+$(BUILD)/unit-worker: $(call tests_of,worker) $(WORKER_PARTS) \
+	$(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
+$(UNIT_PROGRAMS):
+	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
+		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(CRITERION_LIBS)
+
+# Each sub-make looks again at what the packages brought.
+run: # install what is missing, build, serve the example application
+	@$(MAKE) -s install-missing WANTED="$(PACKAGES)"
+	@$(MAKE) -s all
+	$(BUILD)/cgthread -c conf/server.ini $(ARGS)
+
+check: # install what is missing, build, run all tests
+	@$(MAKE) -s install-missing WANTED="$(PACKAGES) $(TEST_PACKAGES)"
+	@$(MAKE) -s unit e2e
+
+unit: $(UNIT_PROGRAMS) # unit tests alone
+	@for program in $(UNIT_PROGRAMS); do \
+		echo "  UNIT    $$program"; \
+		./$$program $(UNIT_ARGS) || exit 1; \
+	done
+
+e2e: all # end-to-end tests alone; E2E_ARGS="-k name"
+	@echo "  E2E     $(BUILD)"
+	@CGTHREAD_BUILD=$(strip $(VARIANT)) $(PYTHON) -B -m pytest -q \
+		-p no:cacheprovider tests/e2e $(E2E_ARGS)
+
+asan: # all tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(MAKE) -s check VARIANT=asan
+
+lint: # format, include rules, sizes, manual
+	@$(MAKE) -s install-missing WANTED="$(PACKAGES) $(LINT_PACKAGES)"
+	@sh tests/lint.sh
+
+install: all # into $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXECDIR) \
+		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 \
+		$(DESTDIR)$(DOCDIR)/examples
+	install -m 755 $(MASTER_PROGRAM) $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 $(WORKER_PROGRAM) $(DESTDIR)$(LIBEXECDIR)
+	install -m 644 man/cgthread.8 $(DESTDIR)$(MANDIR)/man8
+	install -m 644 man/cgthread.ini.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 644 README.md CHANGES.md LICENSE $(DESTDIR)$(DOCDIR)
+	install -m 644 conf/server.ini examples/*.py \
+		$(DESTDIR)$(DOCDIR)/examples
+
+deps: # install what building, testing and linting need (Debian; DEPS=no: not)
+	@$(MAKE) -s install-missing \
+		WANTED="$(PACKAGES) $(TEST_PACKAGES) $(LINT_PACKAGES)"
+
+# Asks the package system first: quiet and without root where all is there.
+.PHONY: install-missing
+install-missing:
+ifneq ($(strip $(DEPS)),no)
+	@missing=; for package in $(WANTED); do \
+		dpkg-query -W -f '$${Status}' $$package 2>/dev/null | \
+		grep -q ' installed$$' || missing="$$missing $$package"; \
+	done; \
+	[ -z "$$missing" ] && exit 0; \
+	sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+	echo "  APT    $$missing"; \
+	log=$$(mktemp) && \
+	{ $$sudo apt-get -q update && DEBIAN_FRONTEND=noninteractive $$sudo \
+		apt-get -q -y --no-install-recommends install $$missing; \
+	} >$$log 2>&1 </dev/null || { cat $$log; exit 1; }; \
+	rm -f $$log
+endif
+
+clean: # remove what was built
+	rm -rf build
+
+help: # this list
+	@sed -n 's/^\([a-z0-9]*\):[^#=]*# \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+		expand -t 10
+	@echo
+	@echo "VARIANT=release|debug|asan  V=1 (full commands)  DEPS=no"
+	@echo "DESTDIR= PREFIX=  PYTHON=/path/to/python3  E2E_ARGS= UNIT_ARGS="
+
+-include $(patsubst %.o,%.d,$(COMMON_OBJECTS) $(MASTER_OBJECTS) \
+	$(WORKER_OBJECTS) $(call object,$(TESTS)))
