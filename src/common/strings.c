@@ -1,0 +1,71 @@
+/* strings - see strings.h. */
+#include "strings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "log.h"
+
+/* items is never NULL, so that the list of nothing is an argv as well. */
+void
+strings_init(struct strings *list)
+{
+	if ((list->items = calloc(1, sizeof(*list->items))) == NULL)
+		fatal("list of strings");
+	list->count = 0;
+}
+
+void
+strings_fini(struct strings *list)
+{
+	size_t i;
+
+	for (i = 0; i < list->count; i++)
+		free(list->items[i]);
+	free(list->items);
+	list->items = NULL;
+	list->count = 0;
+}
+
+/* text may be one of the list's own: it is copied before anything moves. */
+void
+strings_add(struct strings *list, const char *text)
+{
+	char *copy = string_copy(text), **items;
+
+	items =
+	    reallocarray(list->items, list->count + 2, sizeof(*list->items));
+	if (items == NULL)
+		fatal("list of %zu strings", list->count);
+	items[list->count++] = copy;
+	items[list->count] = NULL;
+	list->items = items;
+}
+
+void
+strings_replace(struct strings *list, size_t i, const char *text)
+{
+	char *copy = string_copy(text);
+
+	ASSERT(i < list->count);
+	free(list->items[i]);
+	list->items[i] = copy;
+}
+
+void
+strings_clear(struct strings *list)
+{
+	strings_fini(list);
+	strings_init(list);
+}
+
+char *
+string_copy(const char *text)
+{
+	char *copy = strdup(text);
+
+	if (copy == NULL)
+		fatal("copy of %zu bytes", strlen(text));
+	return (copy);
+}

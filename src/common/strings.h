@@ -1,0 +1,25 @@
+/*
+ * strings - a growing list of strings, owned by the list.
+ *
+ * Start-up and control code only: out of memory is fatal.
+ */
+#ifndef CGTHREAD_STRINGS_H
+#define CGTHREAD_STRINGS_H
+
+#include <stddef.h>
+
+struct strings {
+	char **items; /* NULL-ended, so that it can serve as an argv */
+	size_t count;
+};
+
+void strings_init(struct strings *);
+void strings_fini(struct strings *);
+void strings_add(struct strings *, const char *);               /* copies */
+void strings_replace(struct strings *, size_t i, const char *); /* copies */
+void strings_clear(struct strings *);
+
+/* One string on its own: strdup(3), but out of memory is fatal. */
+char *string_copy(const char *);
+
+#endif
