@@ -1,0 +1,150 @@
+/*
+ * config - every setting of the server, and the one table that describes them.
+ *
+ * The table (config_options) drives the ini file, the long command-line
+ * options, the defaults, the canonical text (which is also how the settings
+ * reach a worker), --help, the sample conf/server.ini and the manual: a test
+ * holds the last two to it.  A new option is a row, a field, a manual entry.
+ *
+ * Errors are written to the FILE that the caller gives, one line each,
+ * beginning with the place: "server.ini:12: " or "--workers: ".  Reading goes
+ * on after an error, so that all of them are seen at once.
+ *
+ * Not thread-safe; a struct config does not change once the server runs.  Out
+ * of memory is fatal: this is start-up code.
+ */
+#ifndef CGTHREAD_CONFIG_H
+#define CGTHREAD_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "strings.h"
+
+enum access_log_format { ACCESS_LOG_COMMON, ACCESS_LOG_COMBINED };
+
+struct config {
+	/* [server] */
+	struct strings bind;       /* HOST:PORT, unix:PATH, fd://N */
+	int64_t backlog;           /* connections the kernel queues */
+	int64_t socket_mode;       /* of unix sockets, like chmod(1) */
+	char *socket_owner;        /* "", "USER", "USER:GROUP" or ":GROUP" */
+	int64_t workers;           /* processes */
+	int64_t threads;           /* in each worker, running the application */
+	int64_t thread_stack_size; /* bytes */
+	char *proc_name;           /* in the process titles; may be "" */
+	int64_t boot_timeout_ms;
+	int64_t graceful_timeout_ms;
+	int64_t respawn_backoff_ms; /* longest pause before a replacement */
+
+	/* [app] */
+	char *wsgi_app; /* module:callable, module:factory(); "" unset */
+	char *chdir;    /* "" = stay */
+	struct strings pythonpath; /* directories put before sys.path */
+
+	/* [http] */
+	int64_t header_timeout_ms;
+	int64_t body_timeout_ms;
+	int64_t keepalive_ms;
+	int64_t send_timeout_ms;
+	int64_t linger_timeout_ms;
+	int64_t max_connections;      /* per worker */
+	int64_t max_queue;            /* per worker; 0 = 16 for each thread */
+	int64_t limit_request_line;   /* bytes */
+	int64_t limit_request_fields; /* count */
+	int64_t limit_request_field_size; /* bytes of one field line */
+	int64_t max_head_size;            /* bytes of request line and fields */
+	int64_t max_body_size;            /* bytes */
+	int64_t body_buffer; /* bytes in memory, the rest in a file */
+	char *spool_dir;
+	int64_t outbuf_high_watermark; /* bytes of an unsent reply */
+	char *server_header;           /* "" = send none */
+
+	/* [log] */
+	char *errorlog;            /* path, or "-" for standard error */
+	int64_t loglevel;          /* enum log_level */
+	char *accesslog;           /* path, "-" for standard output, "off" */
+	int64_t access_log_format; /* enum access_log_format */
+	int64_t log_buffer; /* bytes of access log kept for a slow reader */
+
+	/* [env] */
+	struct strings env; /* "NAME=VALUE" */
+
+	bool *given; /* config.c's own: rows set on the command line */
+};
+
+enum option_type {
+	OPTION_NUMBER,
+	OPTION_SIZE,     /* bytes: 512, 16k, 4m, 1g */
+	OPTION_DURATION, /* kept in milliseconds: 30s or 30, 500ms, 2m, 1h */
+	OPTION_MODE,     /* octal */
+	OPTION_STRING,
+	OPTION_LIST,  /* may stand several times, one item each */
+	OPTION_CHOICE /* kept as the index in choices */
+};
+
+/* What is wrong with a text, beyond its type and range; NULL = nothing. */
+typedef const char *option_check_fn(const char *text);
+
+struct option_row {
+	const char *section;
+	const char *name;
+	enum option_type type;
+	size_t field;        /* offset in struct config */
+	int64_t min, max;    /* of the value; for strings of the length */
+	const char *initial; /* default, parsed like any value */
+	const char *const *choices; /* OPTION_CHOICE: NULL-ended */
+	const char *value;      /* what the value is, for --help: "SECONDS" */
+	const char *help;       /* one line, no full stop */
+	option_check_fn *check; /* strings and lists; may be NULL */
+};
+
+/* Longest string: inih takes its line in the canonical text whole. */
+#define CONFIG_STRING_MAX 160
+
+/* Most that limit_request_fields may be set to. */
+#define CONFIG_FIELDS_MAX 512
+
+/* The table; *count rows in the order of the sample file. */
+const struct option_row *config_options(size_t *count);
+const struct option_row *config_option_find(const char *name);
+
+struct config *config_new(void); /* all defaults */
+void config_free(struct config **);
+
+/*
+ * Read an ini file into cfg, over the defaults.  Returns the number of errors
+ * written to err; a file that cannot be opened is one.  _fd leaves fd open, and
+ * a file's offset, which all workers share, alone: it reads from the start.
+ */
+unsigned config_read(struct config *, const char *path, FILE *err);
+unsigned config_read_fd(struct config *, int fd, const char *name, FILE *err);
+
+/*
+ * One setting from the command line, over the file's.  The first for a list
+ * replaces what the file had, the next add to it.  0, or -1 with a line in err.
+ */
+int config_set(struct config *, const char *name, const char *value, FILE *err);
+
+/* --env NAME=VALUE: the last of a name counts; the value may be any text. */
+int config_set_env(struct config *, const char *assignment, FILE *err);
+
+/* What only the whole can tell: wsgi_app is there, every address parses. */
+unsigned config_check(const struct config *, FILE *err);
+
+/*
+ * Canonical text: every option, section by section; then [env] if wanted.  Read
+ * again it gives the same.  A variable that no ini line can hold is a comment.
+ */
+void config_print(const struct config *, bool with_env, FILE *out);
+
+/* The sample file: each option with its help, commented out at its default. */
+void config_print_sample(FILE *out);
+
+/* One option's value as canonical text, into buf; for a list its item i. */
+void config_format(const struct config *, const struct option_row *, size_t i,
+    char *buf, size_t size);
+
+#endif

@@ -1,0 +1,236 @@
+/*
+ * options - the table of config.h: one row for each option, in the order of the
+ * sample file.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "addr.h"
+#include "macros.h"
+
+#define KIB  (INT64_C(1) << 10)
+#define MIB  (INT64_C(1) << 20)
+#define GIB  (INT64_C(1) << 30)
+#define DAY  (INT64_C(24) * 3600 * 1000) /* milliseconds */
+#define MANY 1048576
+
+#define TEXT CONFIG_STRING_MAX
+
+#define FIELD(name) offsetof(struct config, name)
+
+static option_check_fn check_bind, check_wsgi_app;
+
+static const char *const log_levels[] = {
+    "debug", "info", "warning", "error", "critical", NULL};
+static const char *const access_log_formats[] = {
+    [ACCESS_LOG_COMMON] = "common",
+    [ACCESS_LOG_COMBINED] = "combined",
+    NULL,
+};
+
+/* clang-format off */
+static const struct option_row rows[] = {
+	{ "server", "bind", OPTION_LIST, FIELD(bind), 1, TEXT,
+	  "127.0.0.1:8000", NULL, "ADDRESS",
+	  "Address to listen on: HOST:PORT, unix:PATH or fd://N; repeatable",
+	  check_bind },
+	{ "server", "backlog", OPTION_NUMBER, FIELD(backlog), 1, 65535,
+	  "2048", NULL, "NUMBER",
+	  "Connections that the kernel queues for each address", NULL },
+	{ "server", "socket_mode", OPTION_MODE, FIELD(socket_mode), 0, 0777,
+	  "0660", NULL, "MODE",
+	  "Permissions of unix sockets, in octal", NULL },
+	{ "server", "socket_owner", OPTION_STRING, FIELD(socket_owner), 0, TEXT,
+	  "", NULL, "OWNER",
+	  "Owner of unix sockets: USER, USER:GROUP or :GROUP; empty = ours",
+	  NULL },
+	{ "server", "workers", OPTION_NUMBER, FIELD(workers), 1, 1024,
+	  "2", NULL, "NUMBER",
+	  "Worker processes", NULL },
+	{ "server", "threads", OPTION_NUMBER, FIELD(threads), 1, 1024,
+	  "4", NULL, "NUMBER",
+	  "Threads that run the application, in each worker", NULL },
+	{ "server", "thread_stack_size", OPTION_SIZE, FIELD(thread_stack_size),
+	  256 * KIB, GIB,
+	  "8m", NULL, "SIZE",
+	  "Stack of each thread that runs the application", NULL },
+	{ "server", "proc_name", OPTION_STRING, FIELD(proc_name), 0, 64,
+	  "", NULL, "NAME",
+	  "Name that the process titles show in brackets", NULL },
+	{ "server", "boot_timeout", OPTION_DURATION, FIELD(boot_timeout_ms),
+	  1, DAY,
+	  "60s", NULL, "DURATION",
+	  "Time that a worker has to import the application", NULL },
+	{ "server", "graceful_timeout", OPTION_DURATION,
+	  FIELD(graceful_timeout_ms), 1, DAY,
+	  "30s", NULL, "DURATION",
+	  "Time that running requests have to finish when the server stops",
+	  NULL },
+	{ "server", "respawn_backoff", OPTION_DURATION,
+	  FIELD(respawn_backoff_ms), 1, DAY,
+	  "30s", NULL, "DURATION",
+	  "Longest pause before a worker that keeps dying is replaced", NULL },
+
+	{ "app", "wsgi_app", OPTION_STRING, FIELD(wsgi_app), 0, TEXT,
+	  "", NULL, "APP",
+	  "Application: module:callable or module:factory(); must be set",
+	  check_wsgi_app },
+	{ "app", "chdir", OPTION_STRING, FIELD(chdir), 0, TEXT,
+	  "", NULL, "DIR",
+	  "Directory to change to before the import; empty = stay", NULL },
+	{ "app", "pythonpath", OPTION_LIST, FIELD(pythonpath), 1, TEXT,
+	  "", NULL, "DIR",
+	  "Directory to search for modules before all others; repeatable",
+	  NULL },
+
+	{ "http", "header_timeout", OPTION_DURATION, FIELD(header_timeout_ms),
+	  1, DAY,
+	  "15s", NULL, "DURATION",
+	  "Time that a client has to send request line and headers", NULL },
+	{ "http", "body_timeout", OPTION_DURATION, FIELD(body_timeout_ms),
+	  1, DAY,
+	  "30s", NULL, "DURATION",
+	  "Longest silence of a client within a request body", NULL },
+	{ "http", "keepalive", OPTION_DURATION, FIELD(keepalive_ms), 0, DAY,
+	  "75s", NULL, "DURATION",
+	  "Time an idle connection stays open; 0 = close after each response",
+	  NULL },
+	{ "http", "send_timeout", OPTION_DURATION, FIELD(send_timeout_ms),
+	  1, DAY,
+	  "60s", NULL, "DURATION",
+	  "Longest time in which a client takes nothing of a response", NULL },
+	{ "http", "linger_timeout", OPTION_DURATION, FIELD(linger_timeout_ms),
+	  1, DAY,
+	  "2s", NULL, "DURATION",
+	  "Time to wait for the client's close after an early response", NULL },
+	{ "http", "max_connections", OPTION_NUMBER, FIELD(max_connections),
+	  1, MANY,
+	  "8192", NULL, "NUMBER",
+	  "Open connections, in each worker", NULL },
+	{ "http", "max_queue", OPTION_NUMBER, FIELD(max_queue), 0, MANY,
+	  "0", NULL, "NUMBER",
+	  "Requests waiting for a thread, in each worker; 0 = 16 per thread",
+	  NULL },
+	{ "http", "limit_request_line", OPTION_SIZE, FIELD(limit_request_line),
+	  64, MIB,
+	  "4094", NULL, "SIZE",
+	  "Longest request line", NULL },
+	{ "http", "limit_request_fields", OPTION_NUMBER,
+	  FIELD(limit_request_fields), 1, CONFIG_FIELDS_MAX,
+	  "100", NULL, "NUMBER",
+	  "Most header fields of a request", NULL },
+	{ "http", "limit_request_field_size", OPTION_SIZE,
+	  FIELD(limit_request_field_size), 64, MIB,
+	  "8190", NULL, "SIZE",
+	  "Longest header field of a request", NULL },
+	{ "http", "max_head_size", OPTION_SIZE, FIELD(max_head_size),
+	  256, 16 * MIB,
+	  "64k", NULL, "SIZE",
+	  "Most bytes of request line and headers together", NULL },
+	{ "http", "max_body_size", OPTION_SIZE, FIELD(max_body_size),
+	  1, KIB * GIB,
+	  "1g", NULL, "SIZE",
+	  "Largest request body", NULL },
+	{ "http", "body_buffer", OPTION_SIZE, FIELD(body_buffer), KIB, GIB,
+	  "512k", NULL, "SIZE",
+	  "Bytes of a request body kept in memory; a larger one goes to a file",
+	  NULL },
+	{ "http", "spool_dir", OPTION_STRING, FIELD(spool_dir), 1, TEXT,
+	  "/tmp", NULL, "DIR",
+	  "Directory for request bodies too large for memory; they have no name", NULL },
+	{ "http", "outbuf_high_watermark", OPTION_SIZE,
+	  FIELD(outbuf_high_watermark), KIB, GIB,
+	  "1m", NULL, "SIZE",
+	  "Unsent bytes of a response at which the application has to wait",
+	  NULL },
+	{ "http", "server_header", OPTION_STRING, FIELD(server_header), 0, TEXT,
+	  "cgthread", NULL, "TEXT",
+	  "Value of the Server header; empty = send none", NULL },
+
+	{ "log", "errorlog", OPTION_STRING, FIELD(errorlog), 1, TEXT,
+	  "-", NULL, "FILE",
+	  "Error log: a path, or - for standard error", NULL },
+	{ "log", "loglevel", OPTION_CHOICE, FIELD(loglevel), 0, 0,
+	  "info", log_levels, "LEVEL",
+	  "Least level to log: debug, info, warning, error or critical", NULL },
+	{ "log", "accesslog", OPTION_STRING, FIELD(accesslog), 1, TEXT,
+	  "-", NULL, "FILE",
+	  "Access log: a path, - for standard output, or off", NULL },
+	{ "log", "access_log_format", OPTION_CHOICE, FIELD(access_log_format),
+	  0, 0,
+	  "combined", access_log_formats, "FORMAT",
+	  "Format of the access log: common or combined", NULL },
+	{ "log", "log_buffer", OPTION_SIZE, FIELD(log_buffer), 4 * KIB, GIB,
+	  "1m", NULL, "SIZE",
+	  "Bytes of access log kept for a reader that is slow; more are dropped",
+	  NULL },
+};
+/* clang-format on */
+
+const struct option_row *
+config_options(size_t *count)
+{
+	*count = nitems(rows);
+	return (rows);
+}
+
+const struct option_row *
+config_option_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < nitems(rows); i++)
+		if (strcmp(rows[i].name, name) == 0)
+			return (&rows[i]);
+	return (NULL);
+}
+
+static const char *
+check_bind(const char *text)
+{
+	struct addr addr;
+	const char *why = NULL;
+
+	return (addr_parse(text, &addr, &why) == 0 ? NULL : why);
+}
+
+/* Letters beyond ASCII are Python's to judge. */
+static bool
+is_letter(char c)
+{
+	return ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+		(unsigned char)c >= 0x80);
+}
+
+/* Behind the dotted name that text begins with; NULL if there is none. */
+static const char *
+skip_dotted(const char *text)
+{
+	for (;; text++) {
+		if (!is_letter(*text))
+			return (NULL);
+		while (is_letter(*text) || (*text >= '0' && *text <= '9'))
+			text++;
+		if (*text != '.')
+			return (text);
+	}
+}
+
+/* module, module:attribute.path or module:attribute.path(); "" is not set. */
+static const char *
+check_wsgi_app(const char *text)
+{
+	static const char why[] = "not of the form module:callable or "
+				  "module:factory()";
+
+	if (*text == '\0')
+		return (NULL);
+	if ((text = skip_dotted(text)) == NULL)
+		return (why);
+	if (*text == '\0')
+		return (NULL);
+	if (*text != ':' || (text = skip_dotted(text + 1)) == NULL)
+		return (why);
+	return (*text == '\0' || strcmp(text, "()") == 0 ? NULL : why);
+}

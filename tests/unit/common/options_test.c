@@ -1,0 +1,248 @@
+/* options - the table, and what is written for people about it. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "config_help.h"
+#include "ini_reader.h"
+#include "log.h"
+#include "macros.h"
+
+#define SERVER_INI CGTHREAD_SOURCE_DIR "/conf/server.ini"
+#define MANUAL     CGTHREAD_SOURCE_DIR "/man/cgthread.ini.5"
+
+Test(options, has_the_defaults_of_the_manual)
+{
+	/* clang-format off */
+	static const char want[] =
+	    "[server]\nbind = 127.0.0.1:8000\nbacklog = 2048\n"
+	    "socket_mode = 0660\nsocket_owner =\nworkers = 2\nthreads = 4\n"
+	    "thread_stack_size = 8m\nproc_name =\nboot_timeout = 1m\n"
+	    "graceful_timeout = 30s\nrespawn_backoff = 30s\n"
+	    "\n[app]\nwsgi_app =\nchdir =\npythonpath =\n"
+	    "\n[http]\nheader_timeout = 15s\nbody_timeout = 30s\n"
+	    "keepalive = 75s\nsend_timeout = 1m\nlinger_timeout = 2s\n"
+	    "max_connections = 8192\nmax_queue = 0\nlimit_request_line = 4094\n"
+	    "limit_request_fields = 100\nlimit_request_field_size = 8190\n"
+	    "max_head_size = 64k\nmax_body_size = 1g\nbody_buffer = 512k\n"
+	    "spool_dir = /tmp\noutbuf_high_watermark = 1m\n"
+	    "server_header = cgthread\n"
+	    "\n[log]\nerrorlog = -\nloglevel = info\naccesslog = -\n"
+	    "access_log_format = combined\nlog_buffer = 1m\n";
+	/* clang-format on */
+	struct config *cfg = config_new();
+	char *text = text_of(cfg, true);
+
+	cr_expect_str_eq(text, want);
+	cr_expect_eq(cfg->boot_timeout_ms, 60000);
+	cr_expect_eq(cfg->thread_stack_size, 8 << 20);
+	cr_expect_eq(cfg->socket_mode, 0660);
+	cr_expect_eq(cfg->loglevel, LOG_LEVEL_INFO);
+	cr_expect_eq(cfg->access_log_format, ACCESS_LOG_COMBINED);
+	free(text);
+	config_free(&cfg);
+	cr_expect_null(cfg);
+}
+
+Test(options, has_each_name_once_whatever_the_section)
+{
+	const struct option_row *rows;
+	size_t count, i, j;
+
+	rows = config_options(&count);
+	for (i = 0; i < count; i++) {
+		cr_expect_eq(config_option_find(rows[i].name), &rows[i]);
+		for (j = 0; j < i; j++)
+			cr_expect_str_neq(rows[i].name, rows[j].name);
+	}
+	cr_expect_null(config_option_find("nothing"));
+}
+
+/* What --help, the sample and the canonical text rely on. */
+Test(options, has_rows_that_fit_their_uses)
+{
+	const struct option_row *row;
+	size_t count, i, len;
+
+	row = config_options(&count);
+	for (i = 0; i < count; i++, row++) {
+		len = strlen(row->name) + 3 + CONFIG_STRING_MAX;
+		cr_expect_leq(len, INI_READER_LINE_MAX, "%s", row->name);
+		len = strlen(row->help);
+		cr_expect(len > 0 && len <= 77, "%s: %zu", row->name, len);
+		cr_expect_neq(row->help[len - 1], '.', "%s", row->name);
+		cr_expect_null(strchr(row->help, '\n'), "%s", row->name);
+		cr_expect_not_null(row->value);
+		cr_expect_eq(row->choices != NULL, row->type == OPTION_CHOICE,
+		    "%s", row->name);
+		cr_expect_leq(row->min, row->max, "%s", row->name);
+	}
+}
+
+Test(options, has_the_log_levels_in_the_order_of_the_log)
+{
+	const struct option_row *row = config_option_find("loglevel");
+	size_t i;
+
+	for (i = 0; row->choices[i] != NULL; i++)
+		cr_expect_eq(log_level_parse(row->choices[i]), (int)i);
+	cr_expect_eq(i, LOG_LEVEL_COUNT);
+}
+
+Test(options, takes_an_application_by_its_form)
+{
+	/* clang-format off */
+	static const struct { const char *text; bool good; } cases[] = {
+		{ "a", true }, { "a.b:c", true }, { "a:b.c", true },
+		{ "a:b()", true }, { "_a1:_b1", true },
+		{ "\xc3\xa4:\xc3\xb6", true },
+		{ ":b", false }, { "a:", false }, { "a.", false },
+		{ ".a", false }, { "a..b", false }, { "a:b:c", false },
+		{ "a:b(", false }, { "a:b)", false }, { "a:b()x", false },
+		{ "a:b(1)", false }, { "a()", false }, { "a:()", false },
+		{ "1a", false }, { "a:1b", false }, { "a b", false },
+		{ "a/b.py", false }, { "a-b", false },
+	};
+	/* clang-format on */
+	struct config *cfg = config_new();
+	char *got;
+	size_t i;
+
+	for (i = 0; i < nitems(cases); i++) {
+		got = set_text(cfg, "wsgi_app", cases[i].text);
+		cr_expect_eq(*got == '\0', cases[i].good, "%s", cases[i].text);
+		free(got);
+	}
+	config_free(&cfg);
+}
+
+/* ---- the sample file and the manual ---- */
+
+static char *
+slurp(const char *path)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *in = fopen(path, "r");
+
+	if (in == NULL)
+		return (NULL);
+	if (getdelim(&text, &size, '\0', in) == -1)
+		cr_assert_fail("%s: empty", path);
+	fclose(in);
+	return (text);
+}
+
+/* How many lines are, or begin with, this? */
+static unsigned
+count_lines(const char *text, const char *line, bool whole)
+{
+	const char *p = text, *end;
+	size_t len = strlen(line);
+	unsigned count = 0;
+
+	for (; p != NULL; p = strchr(p, '\n') ? strchr(p, '\n') + 1 : NULL) {
+		end = p + len;
+		if (strncmp(p, line, len) == 0 &&
+		    (!whole || *end == '\n' || *end == '\0'))
+			count++;
+	}
+	return (count);
+}
+
+/* The option stands there once, with its help above it. */
+static void
+expect_option(const char *text, const struct option_row *row)
+{
+	char set[64], preset[256], entry[512];
+	unsigned commented;
+
+	snprintf(set, sizeof(set), "%s =", row->name);
+	snprintf(preset, sizeof(preset), "# %s =%s%s", row->name,
+	    *row->initial != '\0' ? " " : "", row->initial);
+	commented = count_lines(text, preset, true);
+	cr_expect_eq(
+	    commented + count_lines(text, set, false), 1, "%s", preset);
+	snprintf(entry, sizeof(entry), "\n# %s\n%s%s", row->help,
+	    commented ? "# " : "", set);
+	cr_expect_not_null(strstr(text, entry), "%s", entry);
+}
+
+static void
+expect_all_options(const char *text)
+{
+	const struct option_row *rows;
+	char last[32] = "", section[64];
+	size_t count, i;
+
+	rows = config_options(&count);
+	for (i = 0; i < count; i++) {
+		expect_option(text, &rows[i]);
+		if (strcmp(last, rows[i].section) == 0)
+			continue;
+		snprintf(last, sizeof(last), "%s", rows[i].section);
+		snprintf(section, sizeof(section), "[%s]", last);
+		cr_expect_eq(
+		    count_lines(text, section, true), 1, "%s", section);
+	}
+}
+
+Test(options, has_a_sample_of_nothing_but_defaults)
+{
+	struct config *fresh = config_new(), *cfg;
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	cr_assert_not_null(out);
+	config_print_sample(out);
+	fclose(out);
+	expect_all_options(text);
+	cfg = config_of(text);
+	expect_equal(cfg, fresh);
+	config_free(&cfg);
+	config_free(&fresh);
+	free(text);
+}
+
+Test(options, has_a_server_ini_that_agrees_with_the_table)
+{
+	struct config *cfg;
+	char *text = slurp(SERVER_INI);
+
+	cr_assert_not_null(text);
+	expect_all_options(text);
+	cfg = config_of(text);
+	cr_expect_eq(config_check(cfg, stderr), 0);
+	cr_expect_str_eq(cfg->wsgi_app, "tour:application");
+	config_free(&cfg);
+	free(text);
+}
+
+Test(options, has_a_manual_entry_for_each_option)
+{
+	const struct option_row *rows;
+	char *text = slurp(MANUAL), item[64];
+	size_t count, i;
+	unsigned found;
+
+	if (text == NULL)
+		cr_skip_test("no manual yet");
+	rows = config_options(&count);
+	for (i = 0; i < count; i++) {
+		snprintf(item, sizeof(item), ".It Cm %s", rows[i].name);
+		found = count_lines(text, item, true);
+		memcpy(item + 4, "Ic", 2);
+		found += count_lines(text, item, true);
+		memcpy(item + 4, "Cm", 2);
+		strcat(item, " ");
+		found += count_lines(text, item, false);
+		memcpy(item + 4, "Ic", 2);
+		found += count_lines(text, item, false);
+		cr_expect_eq(found, 1, "%s: %u entries", rows[i].name, found);
+	}
+	free(text);
+}
