@@ -1,0 +1,41 @@
+/*
+ * cgthread - pre-fork WSGI server: the master.
+ *
+ * Reading order: master.c wires it; herd.c keeps the workers, child.c is one of
+ * them; spawn.c starts it; listener.c has the sockets.
+ */
+#include <stdio.h>
+
+#include "command_line.h"
+#include "master.h"
+#include "surroundings.h"
+
+#define EXIT_USAGE 2
+
+int
+main(int argc, char *argv[])
+{
+	enum command_line_result result;
+	struct command_line cl;
+	struct config *cfg = NULL;
+	int status = EXIT_USAGE;
+
+	surroundings_init(argc, argv);
+	result = command_line_parse(&cl, argc, argv, stdout, stderr);
+	if (result == COMMAND_LINE_DONE)
+		status = 0;
+	else if (result == COMMAND_LINE_GO)
+		cfg = command_line_config(&cl, stderr);
+
+	if (cfg != NULL && cl.print_config) {
+		config_print(cfg, true, stdout);
+		status = 0;
+	} else if (cfg != NULL) {
+		status = cl.check ? master_check(cfg) : master_run(cfg);
+	}
+	if (fflush(stdout) == EOF)
+		perror("cgthread: standard output");
+	config_free(&cfg);
+	command_line_fini(&cl);
+	return (status);
+}
