@@ -2,7 +2,7 @@
 
 # ---- choices, each may be given on the command line ------------------------
 
-VARIANT ?= release#	release, debug or asan: each has its own build directory
+VARIANT ?= release#	release, debug, asan or tsan: each has a directory
 PREFIX ?= /usr/local
 DESTDIR ?=
 DEPS ?= yes#		"no": install nothing
@@ -57,9 +57,10 @@ FLAGS_release := -O2 -g -D_FORTIFY_SOURCE=2
 FLAGS_debug := -O0 -g3 -DCGTHREAD_DIAG
 FLAGS_asan := -O1 -g -DCGTHREAD_DIAG -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined
+FLAGS_tsan := -O1 -g -DCGTHREAD_DIAG -fno-omit-frame-pointer -fsanitize=thread
 VARIANT_FLAGS := $(FLAGS_$(strip $(VARIANT)))
 ifeq ($(VARIANT_FLAGS),)
-$(error VARIANT=$(VARIANT): choose release, debug or asan)
+$(error VARIANT=$(VARIANT): choose release, debug, asan or tsan)
 endif
 
 CFLAGS ?=
@@ -95,7 +96,7 @@ quiet = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all run check unit e2e asan lint install clean deps help
+.PHONY: all run check unit e2e asan tsan stress lint install clean deps help
 
 all: $(MASTER_PROGRAM) $(WORKER_PROGRAM) # build the programs
 
@@ -168,6 +169,25 @@ e2e: all # end-to-end tests alone; E2E_ARGS="-k name"
 asan: # all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) -s check VARIANT=asan
 
+# Plain programs, since Criterion does not start under ThreadSanitizer; without
+# address randomisation, which is too much for it with some kernels.
+tsan: # stress programs under ThreadSanitizer
+	@$(MAKE) -s install-missing WANTED="$(PACKAGES)"
+	@$(MAKE) -s VARIANT=tsan stress
+
+STRESS := $(patsubst tests/tsan/%.c,$(BUILD)/%,$(wildcard tests/tsan/*.c))
+stress: $(STRESS)
+	@for program in $(STRESS); do for threads in 1 4 16; do \
+		echo "  TSAN    $$program $$threads"; \
+		setarch -R ./$$program $$threads || exit 1; \
+	done; done
+
+$(BUILD)/tests/tsan/%.o: INCLUDES = -Isrc/common -Isrc/worker $(LLHTTP_CFLAGS)
+$(BUILD)/%_stress: $(BUILD)/tests/tsan/%_stress.o $(WORKER_PARTS) \
+		$(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
+	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
+		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS)
+
 lint: # format, include rules, sizes, manual
 	@$(MAKE) -s install-missing WANTED="$(PACKAGES) $(LINT_PACKAGES)"
 	@sh tests/lint.sh
@@ -213,7 +233,7 @@ help: # this list
 	@sed -n 's/^\([a-z0-9]*\):[^#=]*# \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
 		expand -t 10
 	@echo
-	@echo "VARIANT=release|debug|asan  V=1 (full commands)  DEPS=no"
+	@echo "VARIANT=release|debug|asan|tsan  V=1 (full commands)  DEPS=no"
 	@echo "DESTDIR= PREFIX=  PYTHON=/path/to/python3  E2E_ARGS= UNIT_ARGS="
 
 -include $(patsubst %.o,%.d,$(COMMON_OBJECTS) $(MASTER_OBJECTS) \

@@ -1,0 +1,250 @@
+/* acceptor - see acceptor.h. */
+#include "acceptor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "check.h"
+#include "clock.h"
+#include "fork_guard.h"
+#include "log.h"
+#include "macros.h"
+#include "peer.h"
+
+/* Connections taken from one listener before the others have their turn. */
+#define ACCEPTS_PER_TURN 64
+
+/* How long to leave the listeners alone when there is no descriptor left. */
+#define PAUSE_MS 100
+
+/* How often the same trouble is worth a line. */
+#define TELL_MS 10000
+
+struct listener {
+	int fd;
+	struct local local;
+	struct event event;
+	struct acceptor *acceptor;
+};
+
+struct acceptor {
+	struct conn_list *conns; /* NULL: not started */
+	struct event pause;
+	bool is_paused;
+	bool is_full; /* at max_connections */
+	size_t max_connections;
+	uint64_t told_ms;
+	size_t nlisteners;
+	struct listener listeners[];
+};
+
+enum accept_result { ACCEPT_ONE, ACCEPT_NONE, ACCEPT_NO_ROOM };
+
+static void on_readable(evutil_socket_t, short, void *);
+static void on_pause_over(evutil_socket_t, short, void *);
+
+struct acceptor *
+acceptor_open(struct event_base *base, const int *listen_fds, size_t nlisten,
+    size_t max_connections)
+{
+	struct acceptor *a =
+	    calloc(1, sizeof(*a) + nlisten * sizeof(a->listeners[0]));
+	struct listener *l;
+	size_t i;
+
+	if (a == NULL) {
+		log_error("listeners");
+		return (NULL);
+	}
+	a->max_connections = max_connections;
+	a->nlisteners = nlisten;
+	evtimer_assign(&a->pause, base, on_pause_over, a);
+	for (i = 0; i < nlisten; i++) {
+		l = &a->listeners[i];
+		l->fd = listen_fds[i];
+		l->acceptor = a;
+		event_assign(&l->event, base, l->fd, EV_READ | EV_PERSIST,
+		    on_readable, l);
+		if (local_from_fd(&l->local, l->fd) == -1) {
+			log_error("listener %d", l->fd);
+			free(a);
+			return (NULL);
+		}
+	}
+	return (a);
+}
+
+void
+acceptor_close(struct acceptor **ap)
+{
+	struct acceptor *a = *ap;
+	size_t i;
+
+	*ap = NULL;
+	if (a == NULL)
+		return;
+	event_del(&a->pause);
+	for (i = 0; i < a->nlisteners; i++) {
+		event_del(&a->listeners[i].event);
+		fork_guard_close(&a->listeners[i].fd);
+	}
+	free(a);
+}
+
+/* ---- listening and not ---- */
+
+static void
+listen_on(struct acceptor *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->nlisteners; i++)
+		if (event_add(&a->listeners[i].event, NULL) == -1)
+			log_errorx("cannot watch a listener");
+}
+
+static void
+listen_off(struct acceptor *a)
+{
+	size_t i;
+
+	for (i = 0; i < a->nlisteners; i++)
+		event_del(&a->listeners[i].event);
+}
+
+void
+acceptor_start(struct acceptor *a, struct conn_list *conns)
+{
+	a->conns = conns;
+	listen_on(a);
+}
+
+static bool
+is_worth_telling(struct acceptor *a)
+{
+	uint64_t now_ms = clock_ms();
+
+	if (a->told_ms != 0 && now_ms < a->told_ms + TELL_MS)
+		return (false);
+	a->told_ms = now_ms;
+	return (true);
+}
+
+static void
+pause_for_room(struct acceptor *a)
+{
+	struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
+
+	if (is_worth_telling(a))
+		log_warn("accept: pausing");
+	a->is_paused = true;
+	listen_off(a);
+	if (evtimer_add(&a->pause, &tv) == -1)
+		log_errorx("cannot set a timer");
+}
+
+static void
+on_pause_over(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+	struct acceptor *a = arg;
+
+	a->is_paused = false;
+	if (!a->is_full)
+		listen_on(a);
+}
+
+static void
+stop_when_full(struct acceptor *a)
+{
+	if (conn_list_count(a->conns) < a->max_connections)
+		return;
+	if (is_worth_telling(a))
+		log_warnx("max_connections reached: %zu open, the next ones "
+			  "wait",
+		    conn_list_count(a->conns));
+	a->is_full = true;
+	listen_off(a);
+}
+
+void
+acceptor_on_close(void *acceptor)
+{
+	struct acceptor *a = acceptor;
+
+	if (!a->is_full || conn_list_count(a->conns) >= a->max_connections)
+		return;
+	a->is_full = false;
+	if (!a->is_paused)
+		listen_on(a);
+}
+
+/* ---- accepting ---- */
+
+static enum accept_result
+accept_one(struct listener *l)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	int fd;
+
+	fd = fork_guard_accept(
+	    l->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd != -1) {
+		if (len == 0)
+			ss.ss_family = AF_UNIX;
+		conn_open(
+		    l->acceptor->conns, fd, (struct sockaddr *)&ss, &l->local);
+		return (ACCEPT_ONE);
+	}
+	switch (errno) {
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return (ACCEPT_NO_ROOM);
+	case EAGAIN:
+		return (ACCEPT_NONE);
+	default: /* that connection broke before we had it: accept(2) */
+		return (ACCEPT_ONE);
+	}
+}
+
+/* libevent: connections wait on this listener, unless another was faster. */
+static void
+on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+	struct listener *l = arg;
+	struct acceptor *a = l->acceptor;
+	enum accept_result result = ACCEPT_ONE;
+	unsigned i;
+
+	for (i = 0; i < ACCEPTS_PER_TURN && result == ACCEPT_ONE; i++) {
+		if (a->is_full)
+			return;
+		result = accept_one(l);
+		stop_when_full(a);
+	}
+	if (result == ACCEPT_NO_ROOM)
+		pause_for_room(a);
+}
+
+void
+acceptor_drain(struct acceptor *a)
+{
+	size_t i;
+
+	event_del(&a->pause);
+	a->is_full = false;
+	listen_off(a);
+	for (i = 0; i < a->nlisteners; i++) {
+		if (a->conns != NULL && a->listeners[i].fd != -1)
+			while (accept_one(&a->listeners[i]) == ACCEPT_ONE)
+				;
+		fork_guard_close(&a->listeners[i].fd);
+	}
+	a->nlisteners = 0;
+}

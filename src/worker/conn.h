@@ -1,0 +1,65 @@
+/*
+ * conn - one client connection, from accept(2) to close(2).
+ *
+ * A conn belongs to the loop thread: only functions called from the loop may
+ * touch one.  It owns its descriptor, its events and timers and, unless a pool
+ * thread has it, its request.  While a thread has the request, the conn waits
+ * for the reply to come through the completion list, and sends what has come.
+ *
+ * Its event is added once, edge-triggered, for reading, writing and the peer's
+ * end, so a request costs no epoll_ctl(2); what the edges said is remembered in
+ * readable and writable.
+ */
+#ifndef CGTHREAD_CONN_H
+#define CGTHREAD_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "peer.h"
+#include "pool.h"
+#include "request.h"
+
+struct access_log;
+struct conn;
+struct conn_list;
+struct event_base;
+
+struct conn_settings {
+	struct event_base *base;
+	struct pool *pool;
+	struct request_context *context;
+	struct access_log *access_log; /* NULL: none */
+	uint64_t header_timeout_ms, body_timeout_ms, keepalive_ms;
+	uint64_t send_timeout_ms, linger_timeout_ms;
+	void (*on_close)(void *arg); /* a connection has gone */
+	void *arg;
+};
+
+/* All connections of a worker.  NULL: ENOMEM. */
+struct conn_list *conn_list_open(const struct conn_settings *);
+void conn_list_close(struct conn_list **); /* with all its connections */
+
+size_t conn_list_count(const struct conn_list *);
+
+/* Takes fd, non-blocking and registered with fork_guard, also on failure. */
+void conn_open(
+    struct conn_list *, int fd, const struct sockaddr *, const struct local *);
+
+/*
+ * One turn of the loop, before it waits: takes what the threads completed and
+ * lets connections go on that had to yield.
+ */
+void conn_list_turn(struct conn_list *);
+/* Some connection still has to go on: do not wait for events. */
+bool conn_list_has_work(const struct conn_list *);
+
+/*
+ * No further requests: idle connections are closed at once, unless a request is
+ * already there to be read; the others after the one in hand.
+ */
+void conn_list_drain(struct conn_list *);
+
+#endif

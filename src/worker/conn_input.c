@@ -1,0 +1,412 @@
+/* conn_input - what a connection reads: see conn_private.h. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "check.h"
+#include "clock.h"
+#include "conn_private.h"
+#include "log.h"
+
+static enum conn_step take_head(struct conn *, size_t used);
+
+/* First room for a request's head; most fit. */
+#define TEXT_SIZE_FIRST 2048
+
+enum input {
+	INPUT_SOME,
+	INPUT_NONE,  /* nothing there: wait for an edge */
+	INPUT_ENDED, /* the peer has closed, or the connection broke */
+};
+
+/*
+ * Reads once.  Less than was asked for means that the socket is empty, unless
+ * the peer has closed: then the end is still to be read, and no edge will tell
+ * again.
+ */
+static enum input
+read_some(struct conn *c, void *buf, size_t size, size_t *len)
+{
+	ssize_t n;
+
+	if (!c->readable)
+		return (INPUT_NONE);
+	do
+		n = recv(c->fd, buf, size, MSG_DONTWAIT);
+	while (n == -1 && errno == EINTR);
+	if (n > 0) {
+		if ((size_t)n < size && !c->peer_closed)
+			c->readable = false;
+		*len = (size_t)n;
+		return (INPUT_SOME);
+	}
+	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+		c->readable = false;
+		return (INPUT_NONE);
+	}
+	return (INPUT_ENDED);
+}
+
+/* ---- the head ---- */
+
+static int
+text_reserve(struct request *req, size_t room)
+{
+	size_t size = req->text_size;
+	char *text;
+
+	if (req->text_size - req->text_len >= room)
+		return (0);
+	if (size == 0)
+		size = TEXT_SIZE_FIRST;
+	while (size - req->text_len < room)
+		size *= 2;
+	text = realloc(req->text, size);
+	if (text == NULL)
+		return (-1);
+	req->text = text;
+	req->text_size = size;
+	return (0);
+}
+
+static int
+text_append(struct request *req, const char *data, size_t len)
+{
+	if (text_reserve(req, len) == -1)
+		return (-1);
+	memcpy(req->text + req->text_len, data, len);
+	req->text_len += len;
+	return (0);
+}
+
+static struct request *
+new_request(struct conn *c)
+{
+	struct request *req = request_new(c->list->settings.context);
+
+	if (req == NULL)
+		return (NULL);
+	req->conn = c;
+	req->peer = c->peer;
+	req->local = c->local;
+	req->started_ns = clock_ns();
+	return (req);
+}
+
+struct request *
+conn_next_request(struct conn *c)
+{
+	const struct request *before = c->req;
+	struct request *req = new_request(c);
+
+	if (req == NULL)
+		return (NULL);
+	if (text_append(req, before->text + before->text_used,
+		before->text_len - before->text_used) == -1)
+		request_free(&req);
+	return (req);
+}
+
+enum conn_step
+conn_step_idle(struct conn *c)
+{
+	struct request_context *context = c->list->settings.context;
+
+	if (!c->readable)
+		return (context->draining ? CONN_CLOSE : CONN_WAIT);
+	c->req = new_request(c);
+	if (c->req == NULL) {
+		log_warn("new request");
+		return (CONN_CLOSE);
+	}
+	conn_enter(c, CONN_HEAD);
+	return (CONN_MORE);
+}
+
+/* Not a byte came: a keep-alive connection ended, or the edge was an old one.
+ */
+static enum conn_step
+back_to_idle(struct conn *c, enum input input)
+{
+	request_free(&c->req);
+	conn_enter(c, CONN_IDLE);
+	return (input == INPUT_ENDED ? CONN_CLOSE : CONN_MORE);
+}
+
+enum conn_step
+conn_step_head(struct conn *c)
+{
+	struct request *req = c->req;
+	enum http_result result = HTTP_INCOMPLETE;
+	enum input input;
+	size_t used, len;
+
+	if (req->text_len > req->parsed) {
+		req->parsed = req->text_len;
+		result = http_parser_head(
+		    &req->parser, req->text, req->text_len, &used);
+	}
+	if (result == HTTP_COMPLETE)
+		return (take_head(c, used));
+	if (result == HTTP_BAD)
+		return (conn_refuse(c, req->parser.error.status,
+		    req->parser.error.reason, NULL));
+	if (text_reserve(req, TEXT_SIZE_FIRST / 2) == -1) {
+		log_warn("request head");
+		return (CONN_CLOSE);
+	}
+	input = read_some(
+	    c, req->text + req->text_len, req->text_size - req->text_len, &len);
+	if (input == INPUT_SOME) {
+		req->text_len += len;
+		return (CONN_MORE);
+	}
+	if (req->text_len == 0)
+		return (back_to_idle(c, input));
+	if (input == INPUT_ENDED)
+		return (CONN_CLOSE);
+	/* One deadline for all of the head, however it drips in; a first
+	 * request's has run since the connection was accepted. */
+	if (c->deadline.queue != &c->list->header)
+		conn_set_deadline(c, &c->list->header);
+	return (CONN_WAIT);
+}
+
+/* ---- the body ---- */
+
+/* RFC 9110 15.6.4 where memory is short, RFC 4918 11.5 where the disk is. */
+static enum conn_step
+spool_failed(struct conn *c)
+{
+	int error = errno;
+
+	log_warn(
+	    "request body: %s", error == ENOMEM ? "memory" : c->req->spool.dir);
+	if (error == ENOMEM)
+		return (conn_refuse(c, 503, "no memory for the body", NULL));
+	return (conn_refuse(c, 507, "no room in spool_dir", NULL));
+}
+
+static int
+on_body(void *arg, const char *data, size_t len)
+{
+	struct conn *c = arg;
+
+	if (spool_append(&c->req->spool, data, len) == -1) {
+		c->req->spool_error = errno;
+		return (-1);
+	}
+	return (0);
+}
+
+/* RFC 9110 10.1.1: the client waits for a word before it sends the body. */
+static void
+send_continue(struct conn *c)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	/* Nothing else is on its way, so the socket has room; a peer that has
+	 * left will be noticed by the next read. */
+	if (send(c->fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+	    -1)
+		log_debug("100 Continue could not be sent");
+}
+
+static enum conn_step
+dispatch(struct conn *c)
+{
+	struct request *req = c->req;
+
+	deadline_cancel(&c->deadline);
+	if (spool_finish(&req->spool, &req->body, &req->body_len) == -1)
+		return (spool_failed(c));
+	if (pool_submit(c->list->settings.pool, &req->job) == -1)
+		return (conn_busy(c));
+	conn_enter(c, CONN_RUNNING);
+	return (CONN_WAIT);
+}
+
+/* What came together with the head.  HTTP_COMPLETE: it was all of the body. */
+static enum http_result
+take_early_body(struct conn *c)
+{
+	struct request *req = c->req;
+	const char *data = req->text + req->text_used;
+	size_t len = req->text_len - req->text_used, used = 0;
+	enum http_result result = HTTP_COMPLETE;
+
+	if (req->head.framing == HTTP_BODY_LENGTH) {
+		used = len < req->head.content_length
+			   ? len
+			   : (size_t)req->head.content_length;
+		if (on_body(c, data, used) == -1)
+			result = HTTP_BAD;
+		else if (used < req->head.content_length)
+			result = HTTP_INCOMPLETE;
+	} else if (req->head.framing == HTTP_BODY_CHUNKED)
+		result = http_parser_chunked(
+		    &req->parser, data, len, &used, on_body, c);
+	req->text_used += used;
+	return (result);
+}
+
+static enum conn_step
+body_result(struct conn *c, enum http_result result)
+{
+	struct http_error *error = &c->req->parser.error;
+
+	switch (result) {
+	case HTTP_COMPLETE:
+		return (dispatch(c));
+	case HTTP_INCOMPLETE:
+		return (CONN_MORE);
+	default:
+		break;
+	}
+	/* llhttp's own word for "the callback failed" is not the client's. */
+	if (c->req->spool_error != 0) {
+		errno = c->req->spool_error;
+		return (spool_failed(c));
+	}
+	return (conn_refuse(c, error->status, error->reason, NULL));
+}
+
+static enum conn_step
+take_head(struct conn *c, size_t used)
+{
+	struct request *req = c->req;
+	enum http_result result;
+
+	req->head_len = req->text_used = used;
+	conn_enter(c, CONN_BODY);
+	deadline_cancel(&c->deadline);
+	if (req->head.framing == HTTP_BODY_LENGTH &&
+	    spool_expect(&req->spool, req->head.content_length) == -1)
+		return (spool_failed(c));
+	result = take_early_body(c);
+	if (result == HTTP_INCOMPLETE) {
+		conn_set_deadline(c, &c->list->body);
+		if (req->head.expect_continue && req->text_len == used)
+			send_continue(c);
+	}
+	return (body_result(c, result));
+}
+
+/* Straight into the spool: no parser stands between. */
+static enum input
+read_counted(struct conn *c, enum http_result *result)
+{
+	struct request *req = c->req;
+	uint64_t left = req->head.content_length - spool_len(&req->spool);
+	enum input input;
+	size_t room, len;
+	void *to;
+
+	to = spool_room(&req->spool, &room);
+	*result = HTTP_BAD;
+	if (to == NULL) {
+		req->spool_error = errno;
+		return (INPUT_SOME);
+	}
+	input = read_some(c, to, room < left ? room : (size_t)left, &len);
+	if (input != INPUT_SOME)
+		return (input);
+	/* It may be the read that was short, not the socket. */
+	if (len == left)
+		c->readable = true;
+	if (spool_commit(&req->spool, len) == -1)
+		req->spool_error = errno;
+	else
+		*result = len == left ? HTTP_COMPLETE : HTTP_INCOMPLETE;
+	return (INPUT_SOME);
+}
+
+static enum input
+read_chunked(struct conn *c, enum http_result *result)
+{
+	struct request *req = c->req;
+	char *data = c->list->scratch;
+	enum input input;
+	size_t len, used;
+
+	input = read_some(c, data, CONN_SCRATCH_SIZE, &len);
+	if (input != INPUT_SOME)
+		return (input);
+	*result =
+	    http_parser_chunked(&req->parser, data, len, &used, on_body, c);
+	/* What lies behind the body is the next request's. */
+	if (*result == HTTP_COMPLETE && used < len &&
+	    text_append(req, data + used, len - used) == -1) {
+		req->spool_error = errno;
+		*result = HTTP_BAD;
+	}
+	return (INPUT_SOME);
+}
+
+enum conn_step
+conn_step_body(struct conn *c)
+{
+	enum http_result result = HTTP_BAD;
+	enum input input;
+
+	if (c->req->head.framing == HTTP_BODY_LENGTH)
+		input = read_counted(c, &result);
+	else
+		input = read_chunked(c, &result);
+	if (input == INPUT_NONE)
+		return (CONN_WAIT);
+	if (input == INPUT_ENDED)
+		return (CONN_CLOSE);
+	if (result == HTTP_INCOMPLETE)
+		conn_set_deadline(c, &c->list->body);
+	return (body_result(c, result));
+}
+
+/* ---- while a thread has the request, and after the last reply ---- */
+
+/*
+ * The end while the request still waits in the queue: nobody would read the
+ * answer, so no thread should make it.  While it runs: the client may have
+ * closed only its own half, so the answer is written all the same.
+ */
+static void
+peer_gone(struct conn *c)
+{
+	if (!reply_is_gone(&c->req->reply) && reply_set_gone(&c->req->reply))
+		log_debug("client left before its request was taken up");
+}
+
+void
+conn_peer_check(struct conn *c)
+{
+	char byte;
+	ssize_t n;
+
+	if (c->peer_closed) {
+		peer_gone(c);
+		return;
+	}
+	n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n == 0)
+		peer_gone(c);
+	else if (n == -1 && errno == EAGAIN)
+		c->readable = false;
+	else if (n == -1 && errno != EINTR)
+		conn_cut(c, strerrordesc_np(errno));
+}
+
+enum conn_step
+conn_step_lingering(struct conn *c)
+{
+	size_t len;
+
+	switch (read_some(c, c->list->scratch, CONN_SCRATCH_SIZE, &len)) {
+	case INPUT_SOME:
+		return (CONN_MORE);
+	case INPUT_NONE:
+		return (CONN_WAIT);
+	default:
+		return (CONN_CLOSE);
+	}
+}

@@ -1,0 +1,206 @@
+/* conn_output - what a connection sends: see conn_private.h. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "check.h"
+#include "conn_private.h"
+#include "log.h"
+
+/* How often a full queue is worth a line. */
+#define BUSY_TELL_MS 1000
+
+static void
+log_refusal(const struct conn *c, int status, const char *reason)
+{
+	char line[256], address[INET6_ADDRSTRLEN];
+
+	request_line(c->req, line, sizeof(line));
+	log_info("%s: %d %s: %s: \"%s\"", peer_format(&c->peer, address),
+	    status, http_reply_phrase(status), reason, line);
+}
+
+/* The request's reply becomes one of ours; no thread has it. */
+static enum conn_step
+answer(struct conn *c, int status, bool keep_alive, const char *extra)
+{
+	struct http_reply_context context;
+	struct reply *reply = &c->req->reply;
+
+	request_reply_context(c->req, &context);
+	context.keep_alive = context.keep_alive && keep_alive;
+	if (http_reply_error(&reply->head, &context, status, extra) == -1) {
+		log_warn("reply");
+		return (CONN_CLOSE);
+	}
+	reply_put_head(reply);
+	return (CONN_MORE);
+}
+
+enum conn_step
+conn_refuse(struct conn *c, int status, const char *reason, const char *extra)
+{
+	log_refusal(c, status, reason);
+	deadline_cancel(&c->deadline);
+	conn_enter(c, CONN_REPLYING);
+	c->linger = true;
+	return (answer(c, status, false, extra));
+}
+
+/* One line a second, however many are refused. */
+static void
+log_busy(struct conn *c)
+{
+	struct conn_list *list = c->list;
+
+	list->busy_count++;
+	if (list->now_ms < list->busy_told_ms + BUSY_TELL_MS)
+		return;
+	log_warnx("max_queue reached: %u waiting, %u running, %u refused with "
+		  "503",
+	    pool_queued(list->settings.pool), pool_running(list->settings.pool),
+	    list->busy_count);
+	list->busy_told_ms = list->now_ms;
+	list->busy_count = 0;
+}
+
+enum conn_step
+conn_busy(struct conn *c)
+{
+	log_busy(c);
+	conn_enter(c, CONN_REPLYING);
+	return (answer(c, 503, true, "Retry-After: 1\r\n"));
+}
+
+enum conn_step
+conn_cut(struct conn *c, const char *why)
+{
+	log_debug("connection cut: %s", why);
+	reply_abort(&c->req->reply);
+	if (c->state != CONN_RUNNING)
+		return (CONN_CLOSE);
+	deadline_cancel(&c->deadline);
+	conn_enter(c, CONN_ORPHANED);
+	return (CONN_WAIT);
+}
+
+/*
+ * Sends what there is.  CONN_MORE: all of it has left.  A deadline runs while
+ * the peer takes nothing, and starts anew with each byte that it takes.
+ */
+static enum conn_step
+send_reply(struct conn *c)
+{
+	struct reply *reply = &c->req->reply;
+	uint64_t before = reply->sent;
+	enum reply_progress progress = REPLY_BLOCKED;
+
+	if (c->writable || STAILQ_EMPTY(&reply->sending))
+		progress = reply_send(reply, c->fd);
+	switch (progress) {
+	case REPLY_SENT:
+		deadline_cancel(&c->deadline);
+		return (CONN_MORE);
+	case REPLY_BLOCKED:
+		c->writable = false;
+		if (reply->sent != before || c->deadline.queue == NULL)
+			conn_set_deadline(c, &c->list->send);
+		return (CONN_WAIT);
+	case REPLY_YIELD:
+		conn_yield(c);
+		return (CONN_WAIT);
+	default:
+		return (conn_cut(c, strerrordesc_np(errno)));
+	}
+}
+
+enum conn_step
+conn_step_running(struct conn *c)
+{
+	send_reply(c);
+	return (CONN_WAIT);
+}
+
+void
+conn_end_request(struct conn *c)
+{
+	struct access_log *log = c->list->settings.access_log;
+
+	if (log != NULL && c->req->text_len > 0)
+		access_log_add(log, c->req);
+	request_free(&c->req);
+}
+
+/* A body that ends with the connection looks whole when it is cut, unless the
+ * connection is reset. */
+static void
+reset_on_close(struct conn *c)
+{
+	struct linger off = {.l_onoff = 1, .l_linger = 0};
+
+	if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off)) == -1)
+		log_debug("SO_LINGER could not be set");
+}
+
+static enum conn_step
+close_after(struct conn *c, bool unread)
+{
+	if (!c->linger && !unread && !c->readable)
+		return (CONN_CLOSE);
+	/* RFC 9112 9.6: closing with input unread would reset the
+	 * connection and could take the reply back. */
+	if (shutdown(c->fd, SHUT_WR) == -1)
+		return (CONN_CLOSE);
+	conn_enter(c, CONN_LINGERING);
+	conn_set_deadline(c, &c->list->linger);
+	return (CONN_MORE);
+}
+
+/* All of the reply has left: on to the next request, or close. */
+static enum conn_step
+reply_sent(struct conn *c)
+{
+	const struct reply *reply = &c->req->reply;
+	bool failed = reply->failed;
+	bool keep_alive = reply->head.keep_alive && !failed;
+	bool more = c->req->text_len > c->req->text_used;
+	struct request *next = NULL;
+
+	c->fresh = false;
+	if (failed && reply->head.framing == HTTP_REPLY_CLOSE)
+		reset_on_close(c);
+	if (keep_alive && more && (next = conn_next_request(c)) == NULL) {
+		log_warn("pipelined request");
+		keep_alive = false;
+	}
+	conn_end_request(c);
+	c->req = next;
+	if (!keep_alive)
+		return (failed ? CONN_CLOSE : close_after(c, more));
+	conn_enter(c, next != NULL ? CONN_HEAD : CONN_IDLE);
+	if (next == NULL)
+		conn_set_deadline(c, &c->list->keepalive);
+	return (CONN_MORE);
+}
+
+/* The thread has ended the request without a head: it was dropped because its
+ * client had left, or there was no memory for any answer. */
+static enum conn_step
+no_reply(struct conn *c)
+{
+	if (reply_is_gone(&c->req->reply))
+		return (CONN_CLOSE);
+	c->req->reply.failed = false;
+	return (answer(c, 500, false, NULL));
+}
+
+enum conn_step
+conn_step_replying(struct conn *c)
+{
+	enum conn_step step;
+
+	if (!c->req->reply.begun && no_reply(c) == CONN_CLOSE)
+		return (CONN_CLOSE);
+	step = send_reply(c);
+	return (step == CONN_MORE ? reply_sent(c) : step);
+}

@@ -1,0 +1,113 @@
+/*
+ * conn_private - what the parts of conn share: conn.c has the life, the events
+ * and the timers, conn_input.c what is read, conn_output.c what is sent.
+ */
+#ifndef CGTHREAD_CONN_PRIVATE_H
+#define CGTHREAD_CONN_PRIVATE_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "access_log.h"
+#include "conn.h"
+#include "deadline.h"
+
+enum conn_state {
+	CONN_IDLE,    /* no request; waits for a first byte */
+	CONN_HEAD,    /* reading the request line and fields */
+	CONN_BODY,    /* reading the body */
+	CONN_RUNNING, /* a thread has the request, or will; its reply streams */
+	CONN_REPLYING,  /* the thread is through; the rest is being sent */
+	CONN_ORPHANED,  /* cut while RUNNING: waits for the thread */
+	CONN_LINGERING, /* told the peer to stop, reads until it does */
+	CONN_CLOSED,
+	CONN_NSTATES
+};
+
+/* What the machine is to do after a step. */
+enum conn_step {
+	CONN_MORE, /* the next step, now */
+	CONN_WAIT, /* for an event, a completion or a deadline */
+	CONN_CLOSE
+};
+
+struct conn {
+	unsigned magic;
+	enum conn_state state;
+	int fd;
+	bool readable, writable; /* as the last edge said */
+	bool peer_closed;        /* FIN seen: reading will end in 0 */
+	bool in_work;            /* stands in the list's work */
+	bool linger;             /* close only once the peer has stopped */
+	bool fresh;              /* has not answered any request */
+	struct peer peer;
+	const struct local *local;
+	struct conn_list *list;
+	struct request *req; /* NULL while IDLE, LINGERING, CLOSED */
+	struct deadline deadline;
+	TAILQ_ENTRY(conn) link; /* in list->conns */
+	TAILQ_ENTRY(conn) work; /* in list->work, if in_work */
+	struct event event;
+};
+
+TAILQ_HEAD(conn_queue, conn);
+
+#define CONN_SCRATCH_SIZE 65536
+
+struct conn_list {
+	struct conn_settings settings;
+	struct conn_queue conns;
+	struct conn_queue work; /* had to yield, or have bytes in hand */
+	size_t count;
+	uint64_t now_ms;       /* of this callback */
+	uint64_t busy_told_ms; /* when max_queue was last logged */
+	unsigned busy_count;   /* refused since then */
+	struct event timer;
+	uint64_t timer_at_ms; /* DEADLINE_NEVER: not armed */
+	struct deadline_queue header, body, keepalive, send, linger;
+	char scratch[CONN_SCRATCH_SIZE]; /* one read's bytes, within a step */
+};
+
+/* The only assignment to c->state: an illegal move is our bug, so it aborts. */
+void conn_enter(struct conn *, enum conn_state);
+
+/* Starts (again) a deadline that the connection is then bound by. */
+void conn_set_deadline(struct conn *, struct deadline_queue *);
+
+/*
+ * Answers in the server's own name and closes afterwards: one log line with the
+ * reason.  extra as for http_reply_error().
+ */
+enum conn_step conn_refuse(
+    struct conn *, int status, const char *reason, const char *extra);
+
+/* max_queue is reached: 503, and the connection stays. */
+enum conn_step conn_busy(struct conn *);
+
+/*
+ * A next request, with what the one in hand had already read of it.  NULL:
+ * ENOMEM. c->req is still the one in hand.
+ */
+struct request *conn_next_request(struct conn *);
+
+/* Lets others have their turn; the machine goes on in the next. */
+void conn_yield(struct conn *);
+
+/* The steps, one for each state that has one. */
+enum conn_step conn_step_idle(struct conn *);
+enum conn_step conn_step_head(struct conn *);
+enum conn_step conn_step_body(struct conn *);
+enum conn_step conn_step_lingering(struct conn *);
+enum conn_step conn_step_running(struct conn *);
+enum conn_step conn_step_replying(struct conn *);
+
+/* Something came while a thread has the request: the peer's end, an error, or
+ * only its next request? */
+void conn_peer_check(struct conn *);
+/* The reply cannot be sent any further: cuts it, logs why at debug level. */
+enum conn_step conn_cut(struct conn *, const char *why);
+
+/* The request is over: into the access log, and freed. */
+void conn_end_request(struct conn *);
+
+#endif

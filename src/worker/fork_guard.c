@@ -1,0 +1,142 @@
+/* fork_guard - see fork_guard.h. */
+#include "fork_guard.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "log.h"
+#include "macros.h"
+
+static struct {
+	pthread_mutex_t lock;
+	uint64_t *bits; /* (lock) one for each possible descriptor */
+	size_t nfds;    /* (const) */
+	sigset_t mask;  /* (lock) of the thread that forks */
+	atomic_bool in_child;
+} guard = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static const int worker_signals[] = {
+    SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM};
+
+/*
+ * The child may be sent a signal before it runs its first instruction: it has
+ * to wait until the child has put our handlers away, which would take the
+ * signal for one of the worker's own.
+ */
+static void
+on_fork(void)
+{
+	sigset_t signals;
+	size_t i;
+
+	sigemptyset(&signals);
+	for (i = 0; i < nitems(worker_signals); i++)
+		sigaddset(&signals, worker_signals[i]);
+	PTHREAD_OK(pthread_mutex_lock(&guard.lock));
+	PTHREAD_OK(pthread_sigmask(SIG_BLOCK, &signals, &guard.mask));
+}
+
+static void
+on_fork_parent(void)
+{
+	PTHREAD_OK(pthread_sigmask(SIG_SETMASK, &guard.mask, NULL));
+	PTHREAD_OK(pthread_mutex_unlock(&guard.lock));
+}
+
+/* Only this thread lives on; the lock is ours and the register is whole. */
+static void
+on_fork_child(void)
+{
+	size_t i, word;
+
+	for (i = 0; i < nitems(worker_signals); i++)
+		signal(worker_signals[i], SIG_DFL);
+	for (word = 0; word < guard.nfds / 64; word++)
+		while (guard.bits[word] != 0) {
+			i = (size_t)__builtin_ctzll(guard.bits[word]);
+			close((int)(word * 64 + i));
+			guard.bits[word] &= ~(1ULL << i);
+		}
+	atomic_store(&guard.in_child, true);
+	PTHREAD_OK(pthread_sigmask(SIG_SETMASK, &guard.mask, NULL));
+	PTHREAD_OK(pthread_mutex_unlock(&guard.lock));
+}
+
+void
+fork_guard_start(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
+		fatal("getrlimit");
+	guard.nfds = (size_t)limit.rlim_max;
+	if (limit.rlim_max == RLIM_INFINITY || guard.nfds > 1 << 20)
+		guard.nfds = 1 << 20;
+	guard.nfds = (guard.nfds + 63) & ~(size_t)63;
+	guard.bits = calloc(guard.nfds / 64, sizeof(*guard.bits));
+	if (guard.bits == NULL)
+		fatal("fork_guard");
+	PTHREAD_OK(pthread_atfork(on_fork, on_fork_parent, on_fork_child));
+}
+
+/* (lock) */
+static void
+mark(int fd, bool on)
+{
+	uint64_t bit = 1ULL << (fd % 64);
+
+	if (fd < 0 || (size_t)fd >= guard.nfds)
+		return;
+	if (on)
+		guard.bits[fd / 64] |= bit;
+	else
+		guard.bits[fd / 64] &= ~bit;
+}
+
+void
+fork_guard_add(int fd)
+{
+	PTHREAD_OK(pthread_mutex_lock(&guard.lock));
+	mark(fd, true);
+	PTHREAD_OK(pthread_mutex_unlock(&guard.lock));
+}
+
+int
+fork_guard_accept(int fd, struct sockaddr *sa, socklen_t *len, int flags)
+{
+	int accepted, saved_errno;
+
+	PTHREAD_OK(pthread_mutex_lock(&guard.lock));
+	accepted = accept4(fd, sa, len, flags);
+	saved_errno = errno;
+	mark(accepted, true);
+	PTHREAD_OK(pthread_mutex_unlock(&guard.lock));
+	errno = saved_errno;
+	return (accepted);
+}
+
+void
+fork_guard_close(int *fd)
+{
+	if (*fd == -1)
+		return;
+	PTHREAD_OK(pthread_mutex_lock(&guard.lock));
+	mark(*fd, false);
+	close(*fd);
+	PTHREAD_OK(pthread_mutex_unlock(&guard.lock));
+	*fd = -1;
+}
+
+bool
+fork_guard_in_child(void)
+{
+	return (atomic_load_explicit(&guard.in_child, memory_order_relaxed));
+}

@@ -1,0 +1,35 @@
+/*
+ * fork_guard - what a process that the application forks must not keep.
+ *
+ * A multiprocessing child is a copy of the worker with all its descriptors: it
+ * would hold the port open after the server has ended, and clients' connections
+ * after they were closed; its copy of our signal handlers would write into the
+ * worker's own loop.  So every descriptor of the server is registered here, and
+ * a pthread_atfork handler closes them in the child and gives the signals back
+ * their defaults.
+ *
+ * Threads: opening and closing of registered descriptors belongs to the loop
+ * (or to the main thread before it); fork() may happen in any thread.  One lock
+ * makes the two exclude each other, so that a child can neither miss a
+ * connection that was just accepted nor keep one that is just being closed.  It
+ * is held for one system call and taken by nobody who waits.
+ */
+#ifndef CGTHREAD_FORK_GUARD_H
+#define CGTHREAD_FORK_GUARD_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+/* Before the first fork and the first thread; exits on failure. */
+void fork_guard_start(void);
+
+void fork_guard_add(int fd); /* ignores -1 */
+/* accept4(2), registered before any child can see it. */
+int fork_guard_accept(int fd, struct sockaddr *, socklen_t *, int flags);
+/* close(2), gone from the register before any child can miss it; *fd = -1. */
+void fork_guard_close(int *fd);
+
+/* True in a process that the application forked; any thread. */
+bool fork_guard_in_child(void);
+
+#endif

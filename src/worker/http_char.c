@@ -1,0 +1,80 @@
+/* http_char - see http_char.h. */
+#include "http_char.h"
+
+#define T HTTP_CHAR_TOKEN
+#define V HTTP_CHAR_VALUE
+#define H HTTP_CHAR_HOST
+
+/* clang-format off */
+const uint8_t http_char_classes[256] = {
+	['\t'] = V, [' '] = V,
+	['!'] = T|V|H,	['"'] = V,	['#'] = T|V,	['$'] = T|V|H,
+	['%'] = T|V|H,	['&'] = T|V|H,	['\''] = T|V|H,	['('] = V|H,
+	[')'] = V|H,	['*'] = T|V|H,	['+'] = T|V|H,	[','] = V|H,
+	['-'] = T|V|H,	['.'] = T|V|H,	['/'] = V,
+	['0' ... '9'] = T|V|H,
+	[':'] = V|H,	[';'] = V|H,	['<'] = V,	['='] = V|H,
+	['>'] = V,	['?'] = V,	['@'] = V,
+	['A' ... 'Z'] = T|V|H,
+	['['] = V|H,	['\\'] = V,	[']'] = V|H,	['^'] = T|V,
+	['_'] = T|V|H,	['`'] = T|V,
+	['a' ... 'z'] = T|V|H,
+	['{'] = V,	['|'] = T|V,	['}'] = V,	['~'] = T|V|H,
+	[0x80 ... 0xff] = V,
+};
+/* clang-format on */
+
+bool
+http_chars_are(const char *text, size_t len, enum http_char_class of)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (!http_char_is(text[i], of))
+			return (false);
+	return (true);
+}
+
+static char
+lower(char c)
+{
+	return (c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
+}
+
+bool
+http_chars_equal(const char *text, size_t len, const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (word[i] == '\0' || lower(text[i]) != word[i])
+			return (false);
+	return (word[len] == '\0');
+}
+
+static bool
+is_space(char c)
+{
+	return (c == ' ' || c == '\t');
+}
+
+bool
+http_list_next(const char *text, size_t len, size_t *at, const char **element,
+    size_t *element_len)
+{
+	size_t start = *at, end, next;
+
+	if (start > len)
+		return (false);
+	for (end = start; end < len && text[end] != ','; end++)
+		;
+	next = end + 1;
+	while (start < end && is_space(text[start]))
+		start++;
+	while (end > start && is_space(text[end - 1]))
+		end--;
+	*element = text + start;
+	*element_len = end - start;
+	*at = next;
+	return (true);
+}

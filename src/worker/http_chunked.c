@@ -1,0 +1,173 @@
+/*
+ * http_chunked - a chunked body and its trailers: see http_private.h.
+ *
+ * llhttp reads it, in pieces that we cut at the ends of its lines: what it lets
+ * pass in them (a bare LF, a folded trailer) is refused here.
+ */
+#include "http_private.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "http_char.h"
+
+/* Chunk extensions and trailers are bounded together like a head. */
+static int
+take_extra(struct http_parser *p, const char *text, size_t len)
+{
+	p->extra += len;
+	if (p->extra > p->limits->head)
+		http_bad(p, 431, "trailers over max_head_size");
+	else if (!http_chars_are(text, len, HTTP_CHAR_VALUE))
+		http_bad(p, 400, "control character in a chunk (RFC 9112 7.1)");
+	return (p->error.status != 0 ? -1 : 0);
+}
+
+/* ---- trailers ---- */
+
+int
+http_on_trailer_name(struct http_parser *p, const char *text, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len && p->trailer_len < sizeof(p->trailer); i++)
+		p->trailer[p->trailer_len++] = text[i];
+	if (!http_chars_are(text, len, HTTP_CHAR_TOKEN)) {
+		http_bad(p, 400, "malformed trailer (RFC 9112 7.1.2)");
+		return (-1);
+	}
+	return (take_extra(p, text, len));
+}
+
+int
+http_on_trailer_value(struct http_parser *p, const char *text, size_t len)
+{
+	return (take_extra(p, text, len));
+}
+
+int
+http_on_trailer_complete(struct http_parser *p)
+{
+	size_t len = p->trailer_len;
+
+	p->trailer_len = 0;
+	if (len == 0)
+		http_bad(p, 400, "malformed trailer (RFC 9112 7.1.2)");
+	else if (http_is_forbidden_trailer(p->trailer, len))
+		http_bad(p, 400, "forbidden trailer (RFC 9110 6.5.1)");
+	return (p->error.status != 0 ? -1 : 0);
+}
+
+/* ---- chunks: llhttp's callbacks ---- */
+
+/* The line with a chunk's size is over, and its data begin. */
+int
+http_on_chunk_header(llhttp_t *llhttp)
+{
+	struct http_parser *p = llhttp->data;
+
+	p->chunk_left = llhttp->content_length;
+	if (p->chunk_left <= p->limits->body - p->body_len)
+		return (0);
+	http_bad(p, 413, "body over max_body_size");
+	return (-1);
+}
+
+int
+http_on_body(llhttp_t *llhttp, const char *data, size_t len)
+{
+	struct http_parser *p = llhttp->data;
+
+	p->body_len += len;
+	return (p->on_body(p->on_body_arg, data, len));
+}
+
+int
+http_on_extension_name(llhttp_t *llhttp, const char *text, size_t len)
+{
+	struct http_parser *p = llhttp->data;
+
+	p->extension_len = 0;
+	return (take_extra(p, text, len));
+}
+
+int
+http_on_extension_value(llhttp_t *llhttp, const char *text, size_t len)
+{
+	struct http_parser *p = llhttp->data;
+
+	p->extension_len += len;
+	return (take_extra(p, text, len));
+}
+
+int
+http_on_extension_complete(llhttp_t *llhttp)
+{
+	struct http_parser *p = llhttp->data;
+
+	if (p->extension_len > 0)
+		return (0);
+	http_bad(p, 400, "chunk extension without a value (RFC 9112 7.1.1)");
+	return (-1);
+}
+
+/* ---- lines ---- */
+
+/* What has come of a line of the framing, without its LF. */
+static enum http_result
+check_line(struct http_parser *p, const char *line, size_t len, bool ends)
+{
+	bool at_start = p->last == '\0' || p->last == '\n';
+	char before = p->last;
+
+	if (at_start && len > 0 && (line[0] == ' ' || line[0] == '\t'))
+		return (http_bad(p, 400, "folded line (RFC 9112 5.2)"));
+	if (!ends)
+		return (HTTP_COMPLETE);
+	if (len > 0)
+		before = line[len - 1];
+	if (before != '\r')
+		return (http_bad(p, 400, "bare LF (RFC 9112 2.2)"));
+	return (HTTP_COMPLETE);
+}
+
+/* The next piece for llhttp: data of the chunk in hand, or one line. */
+static enum http_result
+next_piece(struct http_parser *p, const char *data, size_t len, size_t *piece)
+{
+	const char *newline;
+
+	*piece = len;
+	if (p->chunk_left > 0) {
+		if (*piece > p->chunk_left)
+			*piece = (size_t)p->chunk_left;
+		p->chunk_left -= *piece;
+		return (HTTP_COMPLETE);
+	}
+	newline = memchr(data, '\n', len);
+	if (newline != NULL)
+		*piece = (size_t)(newline - data) + 1;
+	if (check_line(p, data, *piece - (newline != NULL), newline != NULL) ==
+	    HTTP_BAD)
+		return (HTTP_BAD);
+	p->last = data[*piece - 1];
+	return (HTTP_COMPLETE);
+}
+
+enum http_result
+http_parser_chunked(struct http_parser *p, const char *data, size_t len,
+    size_t *used, http_body_fn *on_body, void *arg)
+{
+	size_t at = 0, piece;
+
+	ASSERT(p->in_body && !p->complete && p->error.status == 0);
+	p->base = data;
+	p->on_body = on_body;
+	p->on_body_arg = arg;
+	for (; at < len && !p->complete; at += piece)
+		if (next_piece(p, data + at, len - at, &piece) == HTTP_BAD ||
+		    http_feed(p, data + at, piece) == HTTP_BAD)
+			return (HTTP_BAD);
+	*used = at;
+	return (p->complete ? HTTP_COMPLETE : HTTP_INCOMPLETE);
+}

@@ -1,0 +1,301 @@
+/*
+ * http_head - see http_head.h.
+ *
+ * Two readers look at each head and must agree.  The line scanner here finds
+ * the lines, splits the request line and enforces the limits before anything is
+ * believed; llhttp then reads the fields and, later, the chunks.  llhttp never
+ * sees the request line: it is started behind one of ours, so that any method
+ * and any byte above 0x7f in a target reaches the application.  Where the two
+ * differ about the end of the head, the message is refused: such differences
+ * are what request smuggling is made of.
+ */
+#include "http_private.h"
+
+#include <string.h>
+
+#include "check.h"
+#include "http_char.h"
+
+/* Empty lines that a client may send before its request: RFC 9112 2.2. */
+#define BLANK_LINES_MAX 2
+
+static int on_field_name(llhttp_t *, const char *, size_t);
+static int on_field_value(llhttp_t *, const char *, size_t);
+static int on_field_complete(llhttp_t *);
+static int on_head_complete(llhttp_t *);
+static int on_message_complete(llhttp_t *);
+
+static const llhttp_settings_t callbacks = {
+    .on_header_field = on_field_name,
+    .on_header_value = on_field_value,
+    .on_header_value_complete = on_field_complete,
+    .on_headers_complete = on_head_complete,
+    .on_body = http_on_body,
+    .on_chunk_header = http_on_chunk_header,
+    .on_chunk_extension_name = http_on_extension_name,
+    .on_chunk_extension_value = http_on_extension_value,
+    .on_chunk_extension_value_complete = http_on_extension_complete,
+    .on_message_complete = on_message_complete,
+};
+
+enum http_result
+http_bad(struct http_parser *p, int status, const char *reason)
+{
+	if (p->error.status == 0)
+		p->error = (struct http_error){status, reason};
+	return (HTTP_BAD);
+}
+
+void
+http_parser_init(struct http_parser *p, struct http_head *head,
+    const struct http_limits *limits)
+{
+	static const char line[] = "GET / HTTP/1.1\r\n";
+
+	memset(p, 0, sizeof(*p));
+	memset(head, 0, offsetof(struct http_head, fields));
+	p->head = head;
+	p->limits = limits;
+	llhttp_init(&p->llhttp, HTTP_REQUEST, &callbacks);
+	p->llhttp.data = p;
+	ASSERT(llhttp_execute(&p->llhttp, line, sizeof(line) - 1) == HPE_OK);
+}
+
+/* ---- lines ---- */
+
+/* A line of the head that is complete, without its CR LF, or the one in hand.
+ */
+static enum http_result
+check_line_size(struct http_parser *p, size_t len)
+{
+	if (p->nlines == 0 && len > p->limits->line)
+		return (
+		    http_bad(p, 414, "request line over limit_request_line"));
+	if (p->nlines > 0 && len > p->limits->field_size)
+		return (
+		    http_bad(p, 431, "field over limit_request_field_size"));
+	return (HTTP_COMPLETE);
+}
+
+/* HTTP_COMPLETE: the head ends with this line. */
+static enum http_result
+take_line(struct http_parser *p, size_t start, size_t end)
+{
+	if (check_line_size(p, end - start) == HTTP_BAD)
+		return (HTTP_BAD);
+	if (p->nlines == 0 && end == start) {
+		if (++p->blank > BLANK_LINES_MAX)
+			return (http_bad(p, 400,
+			    "empty lines before the request (RFC 9112 2.2)"));
+		return (HTTP_INCOMPLETE);
+	}
+	if (p->nlines == 0) {
+		if (http_request_line(p, start, end) == HTTP_BAD)
+			return (HTTP_BAD);
+		p->fed = end + 2;
+	} else if (end == start)
+		return (HTTP_COMPLETE);
+	else if (p->base[start] == ' ' || p->base[start] == '\t')
+		return (http_bad(p, 400, "folded field (RFC 9112 5.2)"));
+	else if (p->nlines > p->limits->fields)
+		return (
+		    http_bad(p, 431, "more than limit_request_fields fields"));
+	p->nlines++;
+	return (HTTP_INCOMPLETE);
+}
+
+/* Goes over the new lines; on HTTP_COMPLETE *end is the length of the head. */
+static enum http_result
+scan_lines(struct http_parser *p, size_t len, size_t *end)
+{
+	const char *base = p->base, *newline;
+	enum http_result result;
+	size_t at;
+
+	while ((newline = memchr(base + p->scanned, '\n', len - p->scanned)) !=
+	       NULL) {
+		at = (size_t)(newline - base);
+		if (at == p->line_start || base[at - 1] != '\r')
+			return (http_bad(p, 400, "bare LF (RFC 9112 2.2)"));
+		result = take_line(p, p->line_start, at - 1);
+		p->line_start = p->scanned = at + 1;
+		if (result != HTTP_BAD && p->scanned > p->limits->head)
+			return (http_bad(p, 431, "head over max_head_size"));
+		if (result == HTTP_BAD)
+			return (HTTP_BAD);
+		if (result == HTTP_COMPLETE) {
+			*end = p->scanned;
+			return (HTTP_COMPLETE);
+		}
+	}
+	p->scanned = len;
+	/* A CR in hand may still turn out to belong to the line's end. */
+	if (check_line_size(p, len - p->line_start - (len > p->line_start)) ==
+	    HTTP_BAD)
+		return (HTTP_BAD);
+	if (len > p->limits->head)
+		return (http_bad(p, 431, "head over max_head_size"));
+	return (HTTP_INCOMPLETE);
+}
+
+static const char *
+llhttp_reason(llhttp_errno_t error)
+{
+	switch (error) {
+	case HPE_INVALID_HEADER_TOKEN:
+		return ("malformed field (RFC 9112 5)");
+	case HPE_INVALID_CONTENT_LENGTH:
+	case HPE_UNEXPECTED_CONTENT_LENGTH:
+		return ("invalid Content-Length (RFC 9112 6.3)");
+	case HPE_INVALID_TRANSFER_ENCODING:
+		return ("invalid Transfer-Encoding (RFC 9112 6.1)");
+	case HPE_INVALID_CHUNK_SIZE:
+		return ("invalid chunk size (RFC 9112 7.1)");
+	case HPE_LF_EXPECTED:
+	case HPE_CR_EXPECTED:
+	case HPE_STRICT:
+		return ("line does not end in CR LF (RFC 9112 2.2)");
+	default:
+		return ("malformed message (RFC 9112)");
+	}
+}
+
+enum http_result
+http_feed(struct http_parser *p, const char *data, size_t len)
+{
+	llhttp_errno_t error = llhttp_execute(&p->llhttp, data, len);
+
+	if (error == HPE_OK || (error == HPE_PAUSED && p->complete))
+		return (HTTP_COMPLETE);
+	return (http_bad(p, 400, llhttp_reason(error)));
+}
+
+enum http_result
+http_parser_head(
+    struct http_parser *p, const char *buf, size_t len, size_t *used)
+{
+	enum http_result result;
+	size_t end = len, from;
+
+	ASSERT(!p->in_body && p->error.status == 0);
+	p->base = buf;
+	result = scan_lines(p, len, &end);
+	if (result == HTTP_BAD || p->fed == 0 || end <= p->fed)
+		return (result);
+	from = p->fed;
+	p->fed = end;
+	if (http_feed(p, buf + from, end - from) == HTTP_BAD)
+		return (HTTP_BAD);
+	if (result == HTTP_INCOMPLETE)
+		return (p->in_body ? http_bad(p, 400, "unclear end of the head")
+				   : HTTP_INCOMPLETE);
+	if (!p->in_body)
+		return (http_bad(p, 400, "unclear end of the head"));
+	*used = end;
+	return (HTTP_COMPLETE);
+}
+
+const struct http_field *
+http_head_find(const struct http_head *head, const char *base, const char *name)
+{
+	size_t i, len = strlen(name);
+
+	for (i = 0; i < head->nfields; i++)
+		if (head->fields[i].name.len == len &&
+		    http_chars_equal(
+			base + head->fields[i].name.offset, len, name))
+			return (&head->fields[i]);
+	return (NULL);
+}
+
+/* ---- llhttp's callbacks ---- */
+
+/* llhttp lets a field without a name begin with its colon. */
+static int
+no_name(struct http_parser *p)
+{
+	http_bad(p, 400, "malformed field name (RFC 9112 5.1)");
+	return (-1);
+}
+
+static int
+on_field_name(llhttp_t *llhttp, const char *at, size_t len)
+{
+	struct http_parser *p = llhttp->data;
+	struct http_field *field = &p->head->fields[p->head->nfields];
+
+	if (p->in_body)
+		return (http_on_trailer_name(p, at, len));
+	if (p->head->nfields == HTTP_FIELDS_MAX) {
+		http_bad(p, 431, "more than limit_request_fields fields");
+		return (-1);
+	}
+	if (!p->in_field) {
+		p->in_field = true;
+		memset(field, 0, sizeof(*field));
+		field->name.offset = (uint32_t)(at - p->base);
+	}
+	field->name.len += (uint32_t)len;
+	return (0);
+}
+
+static int
+on_field_value(llhttp_t *llhttp, const char *at, size_t len)
+{
+	struct http_parser *p = llhttp->data;
+	struct http_field *field = &p->head->fields[p->head->nfields];
+
+	if (p->in_body)
+		return (http_on_trailer_value(p, at, len));
+	if (!p->in_field)
+		return (no_name(p));
+	if (field->value.offset == 0)
+		field->value.offset = (uint32_t)(at - p->base);
+	/* Not a sum: what lies between two pieces counts too, and is refused.
+	 */
+	field->value.len =
+	    (uint32_t)((size_t)(at - p->base) + len - field->value.offset);
+	return (0);
+}
+
+static int
+on_field_complete(llhttp_t *llhttp)
+{
+	struct http_parser *p = llhttp->data;
+	struct http_field *field = &p->head->fields[p->head->nfields];
+	const char *value;
+
+	if (p->in_body)
+		return (http_on_trailer_complete(p));
+	if (!p->in_field)
+		return (no_name(p));
+	p->in_field = false;
+	value = p->base + field->value.offset;
+	while (field->value.len > 0 && (value[field->value.len - 1] == ' ' ||
+					   value[field->value.len - 1] == '\t'))
+		field->value.len--;
+	if (http_take_field(p, field) == HTTP_BAD)
+		return (-1);
+	p->head->nfields++;
+	return (0);
+}
+
+static int
+on_head_complete(llhttp_t *llhttp)
+{
+	struct http_parser *p = llhttp->data;
+
+	/* RFC 9110 7.8: a server may ignore Upgrade; llhttp would stop there.
+	 */
+	llhttp->upgrade = 0;
+	return (http_check_fields(p) == HTTP_BAD ? -1 : 0);
+}
+
+static int
+on_message_complete(llhttp_t *llhttp)
+{
+	struct http_parser *p = llhttp->data;
+
+	p->complete = true;
+	return (HPE_PAUSED);
+}

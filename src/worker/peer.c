@@ -1,0 +1,52 @@
+/* peer - see peer.h. */
+#include "peer.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+void
+peer_from_sockaddr(struct peer *peer, const struct sockaddr *sa)
+{
+	const struct sockaddr_in *in = (const void *)sa;
+	const struct sockaddr_in6 *in6 = (const void *)sa;
+
+	memset(peer, 0, sizeof(*peer));
+	peer->family = AF_UNIX;
+	if (sa->sa_family == AF_INET) {
+		peer->family = AF_INET;
+		peer->port = ntohs(in->sin_port);
+		memcpy(peer->address, &in->sin_addr, sizeof(in->sin_addr));
+	} else if (sa->sa_family == AF_INET6) {
+		peer->family = AF_INET6;
+		peer->port = ntohs(in6->sin6_port);
+		memcpy(peer->address, &in6->sin6_addr, sizeof(in6->sin6_addr));
+	}
+}
+
+const char *
+peer_format(const struct peer *peer, char buf[INET6_ADDRSTRLEN])
+{
+	buf[0] = '\0';
+	if (peer->family != AF_UNIX)
+		inet_ntop(peer->family, peer->address, buf, INET6_ADDRSTRLEN);
+	return (buf);
+}
+
+int
+local_from_fd(struct local *local, int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	struct peer peer;
+
+	memset(local, 0, sizeof(*local));
+	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
+		return (-1);
+	peer_from_sockaddr(&peer, (struct sockaddr *)&ss);
+	local->is_unix = peer.family == AF_UNIX;
+	peer_format(&peer, local->host);
+	if (!local->is_unix)
+		snprintf(local->port, sizeof(local->port), "%u", peer.port);
+	return (0);
+}

@@ -1,0 +1,387 @@
+/* pool - see pool.h. */
+#include "pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "check.h"
+#include "log.h"
+
+STAILQ_HEAD(pool_jobs, pool_job);
+
+struct pool_thread {
+	struct pool *pool;
+	unsigned number; /* (const) from 1 */
+	pthread_t id;
+	pthread_cond_t wake;
+	SLIST_ENTRY(pool_thread) link; /* (lock) while idle */
+	bool idle;                     /* (lock) in the pool's stack */
+};
+
+/*
+ * Idle threads lie on a stack: the one that ran last, whose memory is still in
+ * the cache, is woken first.
+ *
+ * No job is forgotten: a thread goes idle only when it has seen todo empty
+ * under the lock, and pool_flush() wakes as many as it hands over jobs, or all.
+ */
+struct pool {
+	struct pool_settings settings; /* (const) */
+	pthread_t loop;                /* (const) who may submit */
+
+	struct pool_jobs batch; /* (loop) this turn's */
+	unsigned nbatch;        /* (loop) */
+	unsigned out;           /* (loop) submitted and not collected */
+
+	pthread_mutex_t lock;
+	struct pool_jobs todo;               /* (lock) */
+	SLIST_HEAD(, pool_thread) idle;      /* (lock) */
+	bool stopping;                       /* (lock) */
+	unsigned nattached, nfailed, nended; /* (lock) threads */
+	pthread_cond_t changed; /* one of these; on the monotonic clock */
+
+	atomic_uint queued; /* in batch and todo; only the loop adds */
+	atomic_uint running;
+
+	unsigned nthreads; /* started */
+	struct pool_thread threads[];
+};
+
+static int start_thread(struct pool *, const pthread_attr_t *);
+static int start_threads(struct pool *);
+static void stop(struct pool *);
+static void destroy(struct pool *);
+static void *thread_main(void *);
+
+static struct pool *
+pool_new(const struct pool_settings *settings)
+{
+	struct pool *p;
+	pthread_condattr_t attr;
+
+	p = calloc(1, sizeof(*p) + settings->threads * sizeof(p->threads[0]));
+	if (p == NULL)
+		return (NULL);
+	p->settings = *settings;
+	p->loop = pthread_self();
+	STAILQ_INIT(&p->batch);
+	STAILQ_INIT(&p->todo);
+	SLIST_INIT(&p->idle);
+	PTHREAD_OK(pthread_mutex_init(&p->lock, NULL));
+	PTHREAD_OK(pthread_condattr_init(&attr));
+	PTHREAD_OK(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC));
+	PTHREAD_OK(pthread_cond_init(&p->changed, &attr));
+	PTHREAD_OK(pthread_condattr_destroy(&attr));
+	return (p);
+}
+
+struct pool *
+pool_open(const struct pool_settings *settings)
+{
+	struct pool *p = pool_new(settings);
+	int error;
+
+	if (p == NULL)
+		return (NULL);
+	error = start_threads(p);
+
+	/* What has been started must be known to be good, or gone. */
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	while (p->nattached + p->nfailed < p->nthreads)
+		PTHREAD_OK(pthread_cond_wait(&p->changed, &p->lock));
+	if (error == 0 && p->nfailed > 0)
+		error = ECANCELED;
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+	if (error == 0)
+		return (p);
+
+	stop(p);
+	destroy(p);
+	errno = error;
+	return (NULL);
+}
+
+/* 0, or an error number; p->nthreads of them run, either way. */
+static int
+start_threads(struct pool *p)
+{
+	pthread_attr_t attr;
+	size_t stack_size = p->settings.stack_size;
+	int error = 0;
+
+	PTHREAD_OK(pthread_attr_init(&attr));
+	if (stack_size != 0)
+		error = pthread_attr_setstacksize(&attr, stack_size);
+	while (error == 0 && p->nthreads < p->settings.threads)
+		error = start_thread(p, &attr);
+	PTHREAD_OK(pthread_attr_destroy(&attr));
+	return (error);
+}
+
+static int
+start_thread(struct pool *p, const pthread_attr_t *attr)
+{
+	struct pool_thread *t = &p->threads[p->nthreads];
+	int error;
+
+	t->pool = p;
+	t->number = p->nthreads + 1;
+	PTHREAD_OK(pthread_cond_init(&t->wake, NULL));
+	error = pthread_create(&t->id, attr, thread_main, t);
+	if (error == 0)
+		p->nthreads++;
+	else
+		PTHREAD_OK(pthread_cond_destroy(&t->wake));
+	return (error);
+}
+
+int
+pool_submit(struct pool *p, struct pool_job *job)
+{
+	DIAG(pthread_equal(p->loop, pthread_self()));
+	if (p->out >= p->settings.threads + p->settings.max_queue) {
+		errno = EAGAIN;
+		return (-1);
+	}
+	p->out++;
+	atomic_fetch_add_explicit(&p->queued, 1, memory_order_relaxed);
+	STAILQ_INSERT_TAIL(&p->batch, job, link);
+	p->nbatch++;
+	return (0);
+}
+
+void
+pool_collected(struct pool *p)
+{
+	DIAG(pthread_equal(p->loop, pthread_self()));
+	ASSERT(p->out > 0);
+	p->out--;
+}
+
+/* With the lock held. */
+static void
+wake_one(struct pool *p)
+{
+	struct pool_thread *t = SLIST_FIRST(&p->idle);
+
+	SLIST_REMOVE_HEAD(&p->idle, link);
+	t->idle = false;
+	PTHREAD_OK(pthread_cond_signal(&t->wake));
+}
+
+void
+pool_flush(struct pool *p)
+{
+	DIAG(pthread_equal(p->loop, pthread_self()));
+	if (p->nbatch == 0)
+		return;
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	STAILQ_CONCAT(&p->todo, &p->batch);
+	for (; p->nbatch > 0 && !SLIST_EMPTY(&p->idle); p->nbatch--)
+		wake_one(p);
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+	p->nbatch = 0;
+}
+
+unsigned
+pool_queued(const struct pool *p)
+{
+	return (atomic_load_explicit(&p->queued, memory_order_relaxed));
+}
+
+unsigned
+pool_running(const struct pool *p)
+{
+	return (atomic_load_explicit(&p->running, memory_order_relaxed));
+}
+
+/* ---- a thread ---- */
+
+/*
+ * Waits for work; false: there is none left and the pool is closing.  A thread
+ * that was woken for a job which another took goes back to sleep here rather
+ * than dispute the gate for nothing.
+ */
+static bool
+wait_for_work(struct pool_thread *t)
+{
+	struct pool *p = t->pool;
+	bool work;
+
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	while (STAILQ_EMPTY(&p->todo) && !p->stopping) {
+		SLIST_INSERT_HEAD(&p->idle, t, link);
+		t->idle = true;
+		while (t->idle)
+			PTHREAD_OK(pthread_cond_wait(&t->wake, &p->lock));
+	}
+	work = !STAILQ_EMPTY(&p->todo);
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+	return (work);
+}
+
+static struct pool_job *
+pop(struct pool *p)
+{
+	struct pool_job *job;
+
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	job = STAILQ_FIRST(&p->todo);
+	if (job != NULL)
+		STAILQ_REMOVE_HEAD(&p->todo, link);
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+	return (job);
+}
+
+/* Inside the gate, until nothing waits. */
+static void
+run_all(struct pool_thread *t)
+{
+	struct pool *p = t->pool;
+	struct pool_job *job;
+
+	while ((job = pop(p)) != NULL) {
+		atomic_fetch_add_explicit(&p->running, 1, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&p->queued, 1, memory_order_relaxed);
+		p->settings.run(job, p->settings.arg, t->number);
+		atomic_fetch_sub_explicit(&p->running, 1, memory_order_relaxed);
+	}
+}
+
+/* Subprocesses of the application inherit the mask, so nothing may be blocked.
+ */
+static void
+dress(const struct pool_thread *t)
+{
+	char name[32];
+	sigset_t none;
+
+	snprintf(name, sizeof(name), "thread %u", t->number);
+	log_set_thread(name);
+	snprintf(name, sizeof(name), "pool-%u", t->number);
+	/* Only for ps(1): a name that is refused does no harm. */
+	(void)pthread_setname_np(pthread_self(), name);
+	sigemptyset(&none);
+	PTHREAD_OK(pthread_sigmask(SIG_SETMASK, &none, NULL));
+}
+
+static void
+count(struct pool *p, unsigned *counter)
+{
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	(*counter)++;
+	PTHREAD_OK(pthread_cond_signal(&p->changed));
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+}
+
+static void
+serve(struct pool_thread *t)
+{
+	struct pool *p = t->pool;
+	const struct pool_gate *gate = p->settings.gate;
+
+	if (gate->attach(gate->arg, t->number) == -1) {
+		count(p, &p->nfailed);
+		return;
+	}
+	count(p, &p->nattached);
+	while (wait_for_work(t)) {
+		gate->enter(gate->arg);
+		run_all(t);
+		gate->leave(gate->arg);
+	}
+	gate->detach(gate->arg);
+}
+
+static void *
+thread_main(void *arg)
+{
+	struct pool_thread *t = arg;
+	struct pool *p = t->pool;
+
+	dress(t);
+	serve(t);
+
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	p->nended++;
+	PTHREAD_OK(pthread_cond_signal(&p->changed));
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+	return (NULL);
+}
+
+/* ---- the end ---- */
+
+static void
+stop(struct pool *p)
+{
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	p->stopping = true;
+	while (!SLIST_EMPTY(&p->idle))
+		wake_one(p);
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+}
+
+/* Joins all threads, however long it takes, and frees the pool. */
+static void
+destroy(struct pool *p)
+{
+	unsigned i;
+
+	for (i = 0; i < p->nthreads; i++) {
+		PTHREAD_OK(pthread_join(p->threads[i].id, NULL));
+		PTHREAD_OK(pthread_cond_destroy(&p->threads[i].wake));
+	}
+	PTHREAD_OK(pthread_cond_destroy(&p->changed));
+	PTHREAD_OK(pthread_mutex_destroy(&p->lock));
+	free(p);
+}
+
+static struct timespec
+time_after(unsigned wait_ms)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ts.tv_sec += wait_ms / 1000;
+	ts.tv_nsec += (long)(wait_ms % 1000) * 1000000;
+	if (ts.tv_nsec >= 1000000000) {
+		ts.tv_sec++;
+		ts.tv_nsec -= 1000000000;
+	}
+	return (ts);
+}
+
+/*
+ * Threads are waited for by their number that ended, not by joining each: one
+ * bound holds for all, and on the monotonic clock.
+ */
+unsigned
+pool_close(struct pool **poolp, unsigned wait_ms)
+{
+	struct pool *p = *poolp;
+	struct timespec until = time_after(wait_ms);
+	unsigned stuck;
+	int error = 0;
+
+	*poolp = NULL;
+	if (p == NULL)
+		return (0);
+	pool_flush(p);
+	stop(p);
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	while (p->nended < p->nthreads && error != ETIMEDOUT) {
+		error = pthread_cond_timedwait(&p->changed, &p->lock, &until);
+		ASSERT(error == 0 || error == ETIMEDOUT);
+	}
+	stuck = p->nthreads - p->nended;
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+	if (stuck == 0)
+		destroy(p);
+	return (stuck);
+}

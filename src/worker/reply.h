@@ -1,0 +1,160 @@
+/*
+ * reply - the answer to one request, on its way from a thread to the loop.
+ *
+ * The thread writes (reply_begin, reply_body, ..., reply_end), the loop sends
+ * (reply_collect, reply_send).  Between them stand the outbox, under a lock,
+ *and one atomic word, the reply port's:
+ *
+ *	CLAIMED_BY_THREAD, CLAIMED_BY_LOOP   who answers.  Set once, by
+ *compare-and- swap, before the first byte; the loser discards. STARTED a thread
+ *has taken the request up GONE    the client has left; nobody reads what is
+ *written ABORTED nothing more will be sent: the thread should stop QUEUED  the
+ *reply stands in the completion list DONE    the thread's last touch:
+ *everything is the loop's again
+ *
+ * The descriptor is the connection's and stays open until DONE has been
+ * collected.  DONE and QUEUED are set in one step, so the loop cannot free what
+ * the thread is still going to push.
+ *
+ * A reader slower than the application is felt in reply_body(): once
+ * high_watermark bytes wait, reply_wait() pauses the thread until the loop has
+ * sent half of them; send_timeout bounds that, as the loop then aborts.
+ */
+#ifndef CGTHREAD_REPLY_H
+#define CGTHREAD_REPLY_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+#include "completion.h"
+#include "http_reply.h"
+
+enum reply_bit {
+	REPLY_CLAIMED_BY_THREAD = 1 << 0,
+	REPLY_CLAIMED_BY_LOOP = 1 << 1,
+	REPLY_STARTED = 1 << 2,
+	REPLY_GONE = 1 << 3,
+	REPLY_ABORTED = 1 << 4,
+	REPLY_QUEUED = 1 << 5,
+	REPLY_DONE = 1 << 6
+};
+
+/* A piece of the reply: bytes in memory, or a range of a file. */
+struct reply_chunk {
+	STAILQ_ENTRY(reply_chunk) link;
+	const char *data; /* NULL: a file */
+	size_t left;      /* bytes not sent yet */
+	int fd;           /* owned; -1 = memory */
+	off_t offset;
+	bool is_static; /* part of something else: not to be freed */
+};
+STAILQ_HEAD(reply_chunks, reply_chunk);
+
+struct reply {
+	struct completion completion; /* first: the list's items are replies */
+	atomic_uint word;
+	struct completion_list *completions; /* (const) the loop's */
+	size_t high_watermark;               /* (const) bytes */
+
+	/* the thread's, then after DONE the loop's */
+	struct http_reply head;
+	int64_t remaining; /* of Content-Length; -1 where it does not count */
+	size_t head_len;   /* bytes of the head, framing of the body not */
+	uint64_t body_len; /* bytes of body that the client is to get */
+	bool begun;        /* the head is in the outbox */
+	bool failed;       /* ended before its framing was satisfied */
+
+	pthread_mutex_t lock; /* guards the outbox */
+	pthread_cond_t room;
+	struct reply_chunks outbox;    /* (lock) */
+	atomic_bool waiting;           /* the thread sleeps on room */
+	atomic_size_t pending;         /* bytes in memory, unsent */
+	struct reply_chunk head_chunk; /* the head's place in the lists */
+
+	/* the loop's */
+	struct reply_chunks sending;
+	uint64_t sent; /* bytes on the wire, head included */
+};
+
+void reply_init(
+    struct reply *, struct completion_list *, size_t high_watermark);
+void reply_fini(struct reply *);
+
+/* ---- the thread that runs the request ---- */
+
+/* Takes the request up: false if its client is gone already; then only
+ * reply_end() may follow. */
+bool reply_start(struct reply *);
+
+bool reply_is_gone(const struct reply *);
+
+/*
+ * The head is complete (reply->head has status and fields): finishes it, claims
+ * the reply and puts the head into the outbox.  known_length as for
+ * http_reply_finish().  0, or -1: ENOMEM, or ECANCELED when the loop answers in
+ * our place or the client is gone.
+ */
+int reply_begin(
+    struct reply *, const struct http_reply_context *, int64_t known_length);
+
+/*
+ * Body bytes, copied and framed as the head says.  *taken is how many of them
+ * are within Content-Length and counted; the rest is dropped.  An empty piece
+ * is nothing.  0, or -1 with ENOMEM or ECANCELED.
+ */
+int reply_body(struct reply *, const void *data, size_t len, size_t *taken);
+
+/* The same from a file: len bytes at offset.  Takes fd, also on failure. */
+int reply_file(struct reply *, int fd, off_t offset, size_t len);
+
+/* Lets the loop send what the outbox holds. */
+void reply_flush(struct reply *);
+
+bool reply_is_full(const struct reply *);
+/*
+ * Blocks, outside of every lock and of the gate, until there is room again.  0,
+ * or -1 with ECANCELED when the reply has been aborted.
+ */
+int reply_wait(struct reply *);
+
+/*
+ * The last call: the request is over and is the loop's.  complete is false
+ * where the application failed after the head: the connection is then cut, so
+ * that the client can tell.  Touch nothing of the request afterwards.
+ */
+void reply_end(struct reply *, bool complete);
+
+/* ---- the loop ---- */
+
+/*
+ * After the reply came back through the completion list: moves the outbox to
+ * sending and returns the word, with DONE if the thread is through with it.
+ */
+unsigned reply_collect(struct reply *);
+
+/* The client is gone.  Returns true if no thread had taken the request up. */
+bool reply_set_gone(struct reply *);
+
+/* Nothing more will be sent: throws sending away and wakes a waiting thread. */
+void reply_abort(struct reply *);
+
+/* The server's own answer, reply->head with its body, where no thread has the
+ * request: ready to be sent. */
+void reply_put_head(struct reply *);
+
+enum reply_progress {
+	REPLY_SENT,    /* nothing is left to send */
+	REPLY_BLOCKED, /* the socket is full */
+	REPLY_YIELD,   /* there is more, but others have waited long enough */
+	REPLY_FAILED   /* errno says why */
+};
+
+/* Sends what it can, without blocking; reply->sent tells how far it got. */
+enum reply_progress reply_send(struct reply *, int fd);
+
+#endif

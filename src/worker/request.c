@@ -1,0 +1,114 @@
+/* request - see request.h. */
+#include "request.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "check.h"
+
+#define REQUEST_MAGIC 0x72657131u
+
+#define from_member(ptr, type, member) \
+	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+struct request *
+request_new(struct request_context *context)
+{
+	struct request *req = malloc(sizeof(*req));
+
+	if (req == NULL)
+		return (NULL);
+	/* The table of fields is large and written before it is read. */
+	memset(req, 0, offsetof(struct request, head));
+	memset(&req->head, 0, offsetof(struct http_head, fields));
+	memset((char *)req + offsetof(struct request, peer), 0,
+	    sizeof(*req) - offsetof(struct request, peer));
+	req->magic = REQUEST_MAGIC;
+	req->context = context;
+	reply_init(&req->reply, &context->completions, context->high_watermark);
+	spool_init(&req->spool, context->body_buffer, context->spool_dir);
+	http_parser_init(&req->parser, &req->head, &context->limits);
+	return (req);
+}
+
+void
+request_free(struct request **reqp)
+{
+	struct request *req = *reqp;
+
+	*reqp = NULL;
+	if (req == NULL)
+		return;
+	ASSERT(req->magic == REQUEST_MAGIC);
+	explicit_bzero(&req->magic, sizeof(req->magic));
+	reply_fini(&req->reply);
+	spool_fini(&req->spool);
+	free(req->text);
+	free(req);
+}
+
+struct request *
+request_of_job(struct pool_job *job)
+{
+	struct request *req = from_member(job, struct request, job);
+
+	ASSERT(req->magic == REQUEST_MAGIC);
+	return (req);
+}
+
+struct request *
+request_of_completion(struct completion *completion)
+{
+	struct request *req =
+	    from_member(completion, struct request, reply.completion);
+
+	ASSERT(req->magic == REQUEST_MAGIC);
+	return (req);
+}
+
+void
+request_reply_context(
+    const struct request *req, struct http_reply_context *context)
+{
+	bool known = req->head_len > 0; /* else the head never became whole */
+
+	context->is_head = req->head.is_head;
+	context->is_http10 = known && req->head.minor == 0;
+	context->keep_alive = known && req->head.keep_alive &&
+			      req->context->keep_alive &&
+			      !atomic_load_explicit(&req->context->draining,
+				  memory_order_relaxed);
+	context->server = req->context->server_header;
+	context->now = time(NULL);
+}
+
+struct http_text
+request_line_text(const struct request *req)
+{
+	struct http_text line = {0, 0};
+	size_t at = 0, end;
+
+	/* Empty lines may stand before it: RFC 9112 2.2. */
+	while (at < req->text_len &&
+	       (req->text[at] == '\r' || req->text[at] == '\n'))
+		at++;
+	for (end = at; end < req->text_len; end++)
+		if (req->text[end] == '\r' || req->text[end] == '\n')
+			break;
+	line.offset = (uint32_t)at;
+	line.len = (uint32_t)(end - at);
+	return (line);
+}
+
+void
+request_line(const struct request *req, char *buf, size_t size)
+{
+	struct http_text line = request_line_text(req);
+
+	if (line.len >= size)
+		line.len = (uint32_t)size - 1;
+	if (line.len > 0)
+		memcpy(buf, req->text + line.offset, line.len);
+	buf[line.len] = '\0';
+}

@@ -1,0 +1,81 @@
+/*
+ * request - one request from its first byte to its access-log line.
+ *
+ * The loop makes it, fills it and frees it.  Between pool_submit() and the
+ * completion that carries REPLY_DONE a pool thread may read head, text, body
+ * and peer, which do not change meanwhile, and writes the reply; the loop then
+ * touches only what is marked (loop) and the loop's side of the reply.
+ */
+#ifndef CGTHREAD_REQUEST_H
+#define CGTHREAD_REQUEST_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "http_head.h"
+#include "peer.h"
+#include "pool.h"
+#include "reply.h"
+#include "spool.h"
+
+struct conn;
+
+/* What all requests of a worker share; constant while threads run, but for
+ * draining. */
+struct request_context {
+	struct http_limits limits;
+	size_t body_buffer;
+	const char *spool_dir;
+	size_t high_watermark;
+	const char *server_header;
+	unsigned slot;        /* number of this worker, from 1 */
+	bool multiprocess;    /* there are other workers */
+	bool multithread;     /* the pool has more than one thread */
+	bool keep_alive;      /* keepalive is not 0 */
+	atomic_bool draining; /* set by the loop: keep no connection alive */
+	struct completion_list completions;
+};
+
+struct request {
+	unsigned magic;
+	struct pool_job job;
+	struct reply reply;
+	struct request_context *context;
+
+	char *text; /* the head's bytes, then what came behind them */
+	size_t text_len, text_size;
+	size_t head_len;  /* of text; 0 until the head is whole */
+	size_t parsed;    /* (loop) of text, by the head's parser */
+	size_t text_used; /* (loop) of text, by this request */
+	struct http_head head;
+	struct peer peer;
+	const struct local *local;
+
+	const char *body; /* all of it, decoded; valid once complete */
+	size_t body_len;
+
+	struct conn *conn;         /* (loop) */
+	struct http_parser parser; /* (loop) */
+	struct spool spool;        /* (loop) */
+	int spool_error;           /* (loop) errno of the spool, or 0 */
+	uint64_t started_ns;       /* (loop) first byte read */
+	unsigned thread; /* number of the thread that ran it; 0 = none */
+};
+
+struct request *request_new(struct request_context *); /* NULL: ENOMEM */
+void request_free(struct request **);
+
+struct request *request_of_job(struct pool_job *);
+struct request *request_of_completion(struct completion *);
+
+/* What of it bears on the head of its reply, now. */
+void request_reply_context(const struct request *, struct http_reply_context *);
+
+/* "GET /path HTTP/1.1" in its text, whole or as far as it came. */
+struct http_text request_line_text(const struct request *);
+/* The same as a string, cut to fit; control bytes as sent. */
+void request_line(const struct request *, char *buf, size_t size);
+
+#endif

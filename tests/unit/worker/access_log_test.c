@@ -1,0 +1,244 @@
+/* access_log: the lines, their escapes, and a reader that does not read. */
+#include <criterion/criterion.h>
+
+#include <fcntl.h>
+#include <regex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+
+#include "access_log.h"
+#include "log.h"
+#include "macros.h"
+
+TestSuite(access_log, .timeout = 20);
+
+static struct request_context context = {.limits = {.line = 8190,
+					     .fields = 100,
+					     .field_size = 65536,
+					     .head = 1 << 20,
+					     .body = 1 << 20}};
+
+/* A request as the loop has it when it is over. */
+static struct request *
+request_from(const char *head, int status, uint64_t body_len)
+{
+	struct request *req = request_new(&context);
+	size_t used = 0;
+
+	cr_assert_not_null(req);
+	req->text = strdup(head);
+	req->text_len = req->text_size = strlen(head);
+	if (http_parser_head(&req->parser, req->text, req->text_len, &used) ==
+	    HTTP_COMPLETE)
+		req->head_len = used;
+	req->peer.family = AF_INET;
+	inet_pton(AF_INET, "192.0.2.7", req->peer.address);
+	req->reply.begun = status != 0;
+	req->reply.head.status = status;
+	req->reply.head_len = 100;
+	req->reply.body_len = body_len;
+	req->reply.sent = 100 + body_len;
+	return (req);
+}
+
+static void
+log_one(int fd, enum access_log_format format, struct request *req)
+{
+	struct access_log *log = access_log_open(fd, format, 0);
+
+	cr_assert_not_null(log);
+	access_log_add(log, req);
+	cr_expect(access_log_flush(log));
+	access_log_close(&log);
+	request_free(&req);
+}
+
+static const char *
+line_of(enum access_log_format format, struct request *req)
+{
+	static char text[65536];
+	int fds[2];
+	ssize_t n;
+
+	cr_assert_eq(pipe2(fds, O_NONBLOCK), 0);
+	log_one(fds[1], format, req);
+	n = read(fds[0], text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	close(fds[0]);
+	close(fds[1]);
+	return (text);
+}
+
+static bool
+matches(const char *text, const char *pattern)
+{
+	regex_t regex;
+	bool found;
+
+	cr_assert_eq(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
+	found = regexec(&regex, text, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return (found);
+}
+
+#define DATE                                                             \
+	"\\[[0-9]{2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9]{2}:[0-9]{2}:[0-9]{2} " \
+	"[+-][0-9]{4}\\]"
+
+/* clang-format off */
+static const struct {
+	const char *why, *head;
+	int status;
+	uint64_t body_len;
+	enum access_log_format format;
+	const char *pattern;
+} cases[] = {
+	{ "common", "GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n", 200, 13,
+	  ACCESS_LOG_COMMON,
+	  "^192\\.0\\.2\\.7 - - " DATE " \"GET /a\\?b HTTP/1\\.1\" 200 13\n$" },
+	{ "combined",
+	  "GET / HTTP/1.1\r\nHost: h\r\nReferer: http://r/\r\n"
+	  "User-Agent: curl/7\r\n\r\n", 404, 0, ACCESS_LOG_COMBINED,
+	  "\" 404 0 \"http://r/\" \"curl/7\"\n$" },
+	{ "absent fields", "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 200, 1,
+	  ACCESS_LOG_COMBINED, " 200 1 \"-\" \"-\"\n$" },
+	{ "quotes, backslashes and bytes over 0x7f are escaped",
+	  "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: a\"b\\c\xff\r\n\r\n", 200, 1,
+	  ACCESS_LOG_COMBINED, "\"a\\\\x22b\\\\x5cc\\\\xff\"\n$" },
+	{ "a head that never became whole", "GET / HT", 400, 0,
+	  ACCESS_LOG_COMBINED, "\"GET / HT\" 400 0 \"-\" \"-\"\n$" },
+	{ "control bytes in garbage", "\x16\x03\x01 bad\x1b[31m\r\n\r\n", 400, 0,
+	  ACCESS_LOG_COMMON, "\"\\\\x16\\\\x03\\\\x01 bad\\\\x1b\\[31m\" 400" },
+	{ "empty lines before the request line",
+	  "\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 200, 0, ACCESS_LOG_COMMON,
+	  "\"GET / HTTP/1\\.1\" 200" },
+	{ "a client that left unanswered", "GET / HTTP/1.1\r\nHost: h\r\n\r\n",
+	  0, 0, ACCESS_LOG_COMMON, "\" 499 0\n$" },
+};
+/* clang-format on */
+
+Test(access_log, line_tells_the_request)
+{
+	const char *text;
+	size_t i;
+
+	for (i = 0; i < nitems(cases); i++) {
+		text = line_of(
+		    cases[i].format, request_from(cases[i].head,
+					 cases[i].status, cases[i].body_len));
+		cr_expect(matches(text, cases[i].pattern), "%s: %s",
+		    cases[i].why, text);
+	}
+}
+
+Test(access_log, bytes_are_those_that_left)
+{
+	struct request *req =
+	    request_from("GET / HTTP/1.1\r\nHost: h\r\n\r\n", 200, 5000);
+
+	req->reply.sent = 100 + 42; /* then it was cut */
+	cr_expect(matches(line_of(ACCESS_LOG_COMMON, req), " 200 42\n$"));
+	req = request_from("GET / HTTP/1.1\r\nHost: h\r\n\r\n", 200, 5000);
+	req->reply.sent = 50; /* within the head */
+	cr_expect(matches(line_of(ACCESS_LOG_COMMON, req), " 200 0\n$"));
+}
+
+Test(access_log, long_items_are_cut)
+{
+	static char head[9000] = "GET / HTTP/1.1\r\nHost: h\r\nUser-Agent: ";
+	size_t len = strlen(head);
+
+	memset(head + len, 'u', 5000);
+	strcpy(head + len + 5000, "\r\n\r\n");
+	cr_expect(
+	    matches(line_of(ACCESS_LOG_COMBINED, request_from(head, 200, 0)),
+		"\"u{200}"));
+	cr_expect_lt(
+	    strlen(line_of(ACCESS_LOG_COMBINED, request_from(head, 200, 0))),
+	    2048 + 200);
+}
+
+Test(access_log, many_lines_go_out_together_and_whole)
+{
+	char path[] = "/tmp/access_log_test.XXXXXX";
+	int fd = mkstemp(path), i;
+	struct access_log *log;
+	struct request *req;
+	struct stat st;
+
+	unlink(path);
+	log = access_log_open(fd, ACCESS_LOG_COMMON, 0);
+	req = request_from("GET / HTTP/1.1\r\nHost: h\r\n\r\n", 200, 5);
+	for (i = 0; i < 100; i++)
+		access_log_add(log, req);
+	cr_assert_eq(fstat(fd, &st), 0);
+	cr_expect_eq(st.st_size, 0, "nothing before the end of the turn");
+	cr_expect(access_log_flush(log));
+	cr_assert_eq(fstat(fd, &st), 0);
+	cr_expect_eq(st.st_size % 100, 0);
+	cr_expect_gt(st.st_size, 0);
+	access_log_close(&log);
+	request_free(&req);
+}
+
+/* A pipe that is full: lines wait, then are dropped and counted, and what
+ * comes out in the end is whole lines. */
+Test(access_log, stalled_reader_costs_lines_but_never_blocks)
+{
+	struct access_log *log;
+	struct request *req;
+	char text[65536];
+	int fds[2], told[2], i;
+	ssize_t n, total = 0;
+
+	cr_assert_eq(pipe2(fds, O_NONBLOCK), 0);
+	cr_assert_eq(pipe(told), 0);
+	log_init("test", told[1]);
+	log = access_log_open(fds[1], ACCESS_LOG_COMMON, 0);
+	req = request_from("GET / HTTP/1.1\r\nHost: h\r\n\r\n", 200, 5);
+	for (i = 0; i < 10000; i++) {
+		access_log_add(log, req);
+		if (i % 100 == 0)
+			access_log_flush(log);
+	}
+	cr_expect_not(access_log_flush(log));
+	for (;;) {
+		while ((n = read(fds[0], text, sizeof(text))) > 0) {
+			total += n;
+			cr_expect_eq(text[n - 1], '\n');
+		}
+		if (access_log_flush(log) && total > 0)
+			break;
+	}
+	while ((n = read(fds[0], text, sizeof(text))) > 0)
+		total += n;
+	cr_expect_gt(total, 65536);
+	n = read(told[0], text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	cr_expect(matches(text, "access log: [0-9]+ lines lost"), "%s", text);
+	access_log_close(&log);
+	request_free(&req);
+}
+
+Test(access_log, reader_that_has_gone_is_no_trouble)
+{
+	struct access_log *log;
+	struct request *req;
+	int fds[2];
+
+	signal(SIGPIPE, SIG_IGN);
+	cr_assert_eq(pipe2(fds, O_NONBLOCK), 0);
+	close(fds[0]);
+	log = access_log_open(fds[1], ACCESS_LOG_COMMON, 0);
+	req = request_from("GET / HTTP/1.1\r\nHost: h\r\n\r\n", 200, 5);
+	access_log_add(log, req);
+	cr_expect(access_log_flush(log));
+	access_log_close(&log);
+	request_free(&req);
+}
