@@ -158,7 +158,8 @@ check: # install what is missing, build, run all tests
 unit: $(UNIT_PROGRAMS) # unit tests alone
 	@for program in $(UNIT_PROGRAMS); do \
 		echo "  UNIT    $$program"; \
-		./$$program $(UNIT_ARGS) || exit 1; \
+		LSAN_OPTIONS=suppressions=tests/unit/lsan.supp:print_suppressions=0 \
+			./$$program $(UNIT_ARGS) || exit 1; \
 	done
 
 e2e: all # end-to-end tests alone; E2E_ARGS="-k name"

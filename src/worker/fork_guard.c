@@ -91,10 +91,11 @@ fork_guard_start(void)
 static void
 mark(int fd, bool on)
 {
-	uint64_t bit = 1ULL << (fd % 64);
+	uint64_t bit;
 
 	if (fd < 0 || (size_t)fd >= guard.nfds)
 		return;
+	bit = 1ULL << (fd % 64);
 	if (on)
 		guard.bits[fd / 64] |= bit;
 	else
