@@ -201,7 +201,8 @@ install: all # into $(DESTDIR)$(PREFIX)
 	install -m 755 $(WORKER_PROGRAM) $(DESTDIR)$(LIBEXECDIR)
 	install -m 644 man/cgthread.8 $(DESTDIR)$(MANDIR)/man8
 	install -m 644 man/cgthread.ini.5 $(DESTDIR)$(MANDIR)/man5
-	install -m 644 README.md CHANGES.md LICENSE $(DESTDIR)$(DOCDIR)
+	install -m 644 README.md DESIGN.md CHANGES.md LICENSE \
+		$(DESTDIR)$(DOCDIR)
 	install -m 644 conf/server.ini examples/*.py \
 		$(DESTDIR)$(DOCDIR)/examples
 

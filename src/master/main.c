@@ -9,6 +9,7 @@
 #include "command_line.h"
 #include "master.h"
 #include "surroundings.h"
+#include "title.h"
 
 #define EXIT_USAGE 2
 
@@ -20,7 +21,8 @@ main(int argc, char *argv[])
 	struct config *cfg = NULL;
 	int status = EXIT_USAGE;
 
-	surroundings_init(argc, argv);
+	title_init(argc, argv);
+	surroundings_init();
 	result = command_line_parse(&cl, argc, argv, stdout, stderr);
 	if (result == COMMAND_LINE_DONE)
 		status = 0;

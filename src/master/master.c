@@ -17,6 +17,7 @@
 #include "log.h"
 #include "program.h"
 #include "surroundings.h"
+#include "title.h"
 
 #define SIGNALS_MAX 16
 
@@ -25,6 +26,7 @@ struct master {
 	struct config settings; /* --check: cfg points here; owns nothing */
 	bool is_check;
 	bool is_ready; /* the first start is over */
+	bool is_stopping;
 	enum master_exit status;
 	uint64_t started_ms;
 	char program[PATH_MAX];
@@ -157,7 +159,7 @@ master_open(struct master *m)
 	    open_loop(m) == -1 || open_listeners(m) == -1)
 		return (-1);
 	surroundings_raise_fd_limit(m->cfg->max_connections);
-	surroundings_set_title(m->cfg->proc_name);
+	title_set("master", m->cfg->proc_name);
 	return (open_herd(m));
 }
 
@@ -188,6 +190,7 @@ master_close(struct master *m)
 static void
 master_stop(struct master *m, enum herd_stop how)
 {
+	m->is_stopping = true;
 	listeners_close(&m->listeners);
 	herd_stop(m->herd, how);
 }
@@ -242,6 +245,8 @@ on_graceful(evutil_socket_t number, UNUSED short what, void *arg)
 {
 	struct master *m = arg;
 
+	if (m->is_stopping)
+		return;
 	log_info("SIG%s: stopping, running requests finish",
 	    sigabbrev_np((int)number));
 	master_stop(m, HERD_STOP_GRACEFUL);

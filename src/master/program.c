@@ -31,6 +31,19 @@ own_directory(char dir[PATH_MAX])
 		*slash = '\0';
 }
 
+/* An installation may have been moved: PREFIX/sbin and PREFIX/libexec go
+ * together. */
+static bool
+is_installed_beside(char path[PATH_MAX], const char *dir)
+{
+	char libexec[PATH_MAX];
+	int n =
+	    snprintf(libexec, sizeof(libexec), "%s/../libexec/cgthread", dir);
+
+	return (n > 0 && n < PATH_MAX &&
+		is_program(path, libexec, CGTHREAD_WORKER));
+}
+
 int
 program_find_worker(char path[PATH_MAX])
 {
@@ -43,6 +56,7 @@ program_find_worker(char path[PATH_MAX])
 	}
 	own_directory(dir);
 	if (is_program(path, dir, CGTHREAD_WORKER) ||
+	    is_installed_beside(path, dir) ||
 	    is_program(path, CGTHREAD_LIBEXECDIR, CGTHREAD_WORKER))
 		return (0);
 	log_critical("no worker program %s in %s or %s", CGTHREAD_WORKER, dir,

@@ -7,8 +7,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <bsd/unistd.h>
-
 #include "log.h"
 
 /* Descriptors of a worker that are no connections: its own, and what the
@@ -16,7 +14,7 @@
 #define NOFILE_RESERVE 512
 
 void
-surroundings_init(int argc, char *argv[])
+surroundings_init(void)
 {
 	int fd;
 
@@ -26,16 +24,6 @@ surroundings_init(int argc, char *argv[])
 	if (fd == -1)
 		exit(1); /* there may be nothing to say it on */
 	close(fd);
-	setproctitle_init(argc, argv, environ);
-}
-
-void
-surroundings_set_title(const char *name)
-{
-	if (name[0] == '\0')
-		setproctitle("-cgthread: master");
-	else
-		setproctitle("-cgthread: master [%s]", name);
 }
 
 void

@@ -1,6 +1,6 @@
 /*
  * surroundings - what the master finds when it is started, put in order: the
- * standard descriptors, limits, the title, the environment.
+ * standard descriptors and limits.
  */
 #ifndef CGTHREAD_SURROUNDINGS_H
 #define CGTHREAD_SURROUNDINGS_H
@@ -12,10 +12,7 @@
  * /dev/null: else a log or a socket of ours would get its number, and be
  * written to by whoever believes in standard error.
  */
-void surroundings_init(int argc, char *argv[]);
-
-/* "cgthread: master [name]"; without the brackets if name is "". */
-void surroundings_set_title(const char *name);
+void surroundings_init(void);
 
 /*
  * Raises the soft limit on descriptors, which the workers inherit, to what each
