@@ -21,8 +21,9 @@ enum input {
 };
 
 /*
- * Reads once.  Less than was asked for means that the socket is empty, unless
- * the peer has closed: then the end is still to be read, and no edge will tell
+ * Reads once.  Less than was asked for means that the socket is empty, and
+ * saves the call that would say so; but an error may have come with the last
+ * edge, which no other will tell of, so whoever needs more has to look once
  * again.
  */
 static enum input
@@ -30,14 +31,17 @@ read_some(struct conn *c, void *buf, size_t size, size_t *len)
 {
 	ssize_t n;
 
-	if (!c->readable)
+	if (!c->readable && !c->read_short)
 		return (INPUT_NONE);
+	c->read_short = false;
 	do
 		n = recv(c->fd, buf, size, MSG_DONTWAIT);
 	while (n == -1 && errno == EINTR);
 	if (n > 0) {
-		if ((size_t)n < size && !c->peer_closed)
+		if ((size_t)n < size && !c->peer_closed) {
 			c->readable = false;
+			c->read_short = true;
+		}
 		*len = (size_t)n;
 		return (INPUT_SOME);
 	}

@@ -36,6 +36,7 @@ struct conn {
 	enum conn_state state;
 	int fd;
 	bool readable, writable; /* as the last edge said */
+	bool read_short;         /* the last read got less than it could */
 	bool peer_closed;        /* FIN seen: reading will end in 0 */
 	bool in_work;            /* stands in the list's work */
 	bool linger;             /* close only once the peer has stopped */

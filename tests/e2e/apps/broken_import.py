@@ -1,0 +1,8 @@
+"""Cannot be imported."""
+
+
+def deep() -> None:
+    raise RuntimeError("broken at import")
+
+
+deep()
