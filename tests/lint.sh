@@ -33,7 +33,7 @@ complain "$(awk '
 			printf "%s:%d: a function of %d lines\n", FILENAME,
 			    start, FNR - start
 		start = 0 }' $(printf '%s\n' $sources | grep '\.c$'))"
-complain "$(grep -nE 'TODO|FIXME|XXX' $sources)"
+complain "$(grep -rnwE 'TODO|FIXME|XXX' src)"
 
 # groff and mandoc agree on mdoc that mandoc does not warn of.
 mandoc -Tlint -Wwarning man/*.[1-8] || status=1

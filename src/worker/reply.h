@@ -1,24 +1,17 @@
 /*
  * reply - the answer to one request, on its way from a thread to the loop.
  *
- * The thread writes (reply_begin, reply_body, ..., reply_end), the loop sends
- * (reply_collect, reply_send).  Between them stand the outbox, under a lock,
- *and one atomic word, the reply port's:
- *
- *	CLAIMED_BY_THREAD, CLAIMED_BY_LOOP   who answers.  Set once, by
- *compare-and- swap, before the first byte; the loser discards. STARTED a thread
- *has taken the request up GONE    the client has left; nobody reads what is
- *written ABORTED nothing more will be sent: the thread should stop QUEUED  the
- *reply stands in the completion list DONE    the thread's last touch:
- *everything is the loop's again
+ * The thread writes (reply_begin .. reply_end), the loop sends (reply_collect,
+ * reply_send).  Between them stand the outbox, under a lock, and one atomic
+ * word, the reply port's: see enum reply_bit.
  *
  * The descriptor is the connection's and stays open until DONE has been
  * collected.  DONE and QUEUED are set in one step, so the loop cannot free what
  * the thread is still going to push.
  *
- * A reader slower than the application is felt in reply_body(): once
- * high_watermark bytes wait, reply_wait() pauses the thread until the loop has
- * sent half of them; send_timeout bounds that, as the loop then aborts.
+ * A reader slower than the application is felt by the thread: once
+ * high_watermark bytes wait, reply_wait() pauses it until the loop has sent half
+ * of them; send_timeout bounds that, as the loop then aborts.
  */
 #ifndef CGTHREAD_REPLY_H
 #define CGTHREAD_REPLY_H
@@ -35,13 +28,16 @@
 #include "http_reply.h"
 
 enum reply_bit {
+	/* Who answers: set once, by compare-and-swap, before the first byte;
+	 * the loser discards. */
 	REPLY_CLAIMED_BY_THREAD = 1 << 0,
 	REPLY_CLAIMED_BY_LOOP = 1 << 1,
-	REPLY_STARTED = 1 << 2,
-	REPLY_GONE = 1 << 3,
-	REPLY_ABORTED = 1 << 4,
-	REPLY_QUEUED = 1 << 5,
-	REPLY_DONE = 1 << 6
+	REPLY_STARTED = 1 << 2, /* a thread has taken the request up */
+	REPLY_GONE = 1 << 3,    /* the client has left: nobody may read it */
+	REPLY_ABORTED =
+	    1 << 4, /* nothing more is sent: the thread should stop */
+	REPLY_QUEUED = 1 << 5, /* it stands in the completion list */
+	REPLY_DONE = 1 << 6    /* the thread's last touch */
 };
 
 /* A piece of the reply: bytes in memory, or a range of a file. */
@@ -53,6 +49,7 @@ struct reply_chunk {
 	off_t offset;
 	bool is_static; /* part of something else: not to be freed */
 };
+
 STAILQ_HEAD(reply_chunks, reply_chunk);
 
 struct reply {
@@ -87,10 +84,8 @@ void reply_fini(struct reply *);
 
 /* ---- the thread that runs the request ---- */
 
-/* Takes the request up: false if its client is gone already; then only
- * reply_end() may follow. */
+/* Takes the request up; false: its client has left, only reply_end() may follow. */
 bool reply_start(struct reply *);
-
 bool reply_is_gone(const struct reply *);
 
 /*
@@ -111,21 +106,17 @@ int reply_body(struct reply *, const void *data, size_t len, size_t *taken);
 
 /* The same from a file: len bytes at offset.  Takes fd, also on failure. */
 int reply_file(struct reply *, int fd, off_t offset, size_t len);
-
 /* Lets the loop send what the outbox holds. */
 void reply_flush(struct reply *);
 
 bool reply_is_full(const struct reply *);
-/*
- * Blocks, outside of every lock and of the gate, until there is room again.  0,
- * or -1 with ECANCELED when the reply has been aborted.
- */
+/* Blocks, outside of every lock and of the gate, until there is room again.  0,
+ * or -1 with ECANCELED when the reply has been aborted. */
 int reply_wait(struct reply *);
 
 /*
- * The last call: the request is over and is the loop's.  complete is false
- * where the application failed after the head: the connection is then cut, so
- * that the client can tell.  Touch nothing of the request afterwards.
+ * The last call; the request is the loop's afterwards.  complete is false where
+ * the application failed after the head: the client gets a cut connection.
  */
 void reply_end(struct reply *, bool complete);
 
@@ -143,8 +134,7 @@ bool reply_set_gone(struct reply *);
 /* Nothing more will be sent: throws sending away and wakes a waiting thread. */
 void reply_abort(struct reply *);
 
-/* The server's own answer, reply->head with its body, where no thread has the
- * request: ready to be sent. */
+/* The server's own answer, head with body, where no thread has the request. */
 void reply_put_head(struct reply *);
 
 enum reply_progress {

@@ -545,9 +545,9 @@ def test_a_socket_can_be_given(fake, tmp_path):
 
 def test_the_title_names_the_server(serve, fake):
     named = serve(APP, proc_name="shop", env=fake(GOOD))
-    assert title(named.pid) == "cgthread: master [shop]"
+    assert title(named.pid).rstrip() == "cgthread: master [shop]"
     unnamed = serve(APP, env=fake(GOOD))
-    assert title(unnamed.pid) == "cgthread: master"
+    assert title(unnamed.pid).rstrip() == "cgthread: master"
 
 
 def test_logs_are_relative_to_where_the_server_was_started(serve, fake, tmp_path):
