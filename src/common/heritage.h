@@ -2,15 +2,15 @@
  * heritage - all that crosses from the master to a worker.
  *
  * A worker is forked and exec'd, so it starts with a fresh address space.  What
- *it gets is this: descriptors, whose numbers stand under fixed names in its
+ * it gets is this: descriptors, whose numbers stand under fixed names in its
  * environment, and one memfd with the effective settings as ini text, read by
- *the same table that wrote it ([env] is not in it: it is the environment).
- *Every other descriptor of the master is close-on-exec.
+ * the same table that wrote it ([env] is not in it: it is the environment).
+ * Every other descriptor of the master is close-on-exec.
  *
  *	CGTHREAD_SLOT        number of the worker, from 1
  *	CGTHREAD_CONFIG_FD   memfd, canonical ini text
  *	CGTHREAD_CONTROL_FD  SOCK_SEQPACKET: "READY" up, "ACTIVE" down; EOF =
- *the master is gone CGTHREAD_LISTEN_FDS  listening sockets: "5,6"; empty with
+ * the master is gone CGTHREAD_LISTEN_FDS  listening sockets: "5,6"; empty with
  *--check CGTHREAD_ERRORLOG_FD, CGTHREAD_ACCESSLOG_FD (-1 = off)
  *	CGTHREAD_MASTER_PID  whom to expect as parent
  *

@@ -7,10 +7,10 @@
  *	python_start     the interpreter is up, the main thread holds the GIL
  *	python_load      the application is imported and wsgi_call can run it
  *	python_release   the GIL is given up; from here on the loop never takes
- *it
+ * it
  *	  ... pool threads come and go through python_gate() ...
  *	python_finish    atexit and threading._shutdown; then only _exit(2) is
- *left
+ * left
  */
 #ifndef CGTHREAD_PYTHON_H
 #define CGTHREAD_PYTHON_H

@@ -252,6 +252,9 @@ def main() -> int:
     problems += [f"wrong: {name} {count}" for name, count in wrong.items()]
     for problem in problems:
         print("PROBLEM", problem)
+    if problems:
+        print("exit:", server.process.returncode)
+        print("\n".join(server.log[-50:]))
     return 1 if problems else 0
 
 
