@@ -11,9 +11,14 @@
 #include <time.h>
 
 #include "check.h"
+#include "clock.h"
 #include "log.h"
 
 STAILQ_HEAD(pool_jobs, pool_job);
+
+/* A queue out of which nothing was taken for so long gets a further thread, even
+ * if the gate is never free: the interpreter then shares itself out. */
+#define STALLED_MS 20
 
 struct pool_thread {
 	struct pool *pool;
@@ -28,8 +33,17 @@ struct pool_thread {
  * Idle threads lie on a stack: the one that ran last, whose memory is still in
  * the cache, is woken first.
  *
- * No job is forgotten: a thread goes idle only when it has seen todo empty
- * under the lock, and pool_flush() wakes as many as it hands over jobs, or all.
+ * As few threads as possible run.  Each that is awake takes job after job, and two
+ * that compute only take the gate from each other; so a second is woken only
+ * when the gate is free although the first is awake: when it waits for something
+ * else.  Who knows of that is told at once (gate->is_free, pool_gate_freed);
+ * otherwise a tick looks whether the threads use the processor.
+ *
+ * No job is forgotten.  After each hand-over one of these is true: a thread is on
+ * its way into the gate (nentering) and will look into todo inside; a thread
+ * inside will look when its job is done, or will leave the gate before, which
+ * frees it; or the gate is free, and then pool_flush() or pool_gate_freed(),
+ * whichever is later, sees both the job and that.
  */
 struct pool {
 	struct pool_settings settings; /* (const) */
@@ -40,11 +54,22 @@ struct pool {
 	unsigned out;           /* (loop) submitted and not collected */
 
 	pthread_mutex_t lock;
-	struct pool_jobs todo;               /* (lock) */
-	SLIST_HEAD(, pool_thread) idle;      /* (lock) */
-	bool stopping;                       /* (lock) */
+	struct pool_jobs todo;          /* (lock) */
+	SLIST_HEAD(, pool_thread) idle; /* (lock) */
+	unsigned nidle;                 /* (lock) */
+	unsigned nentering;   /* (lock) woken, not yet inside of the gate */
+	unsigned long ntaken; /* (lock) jobs, since the start */
+	bool stopping;        /* (lock) */
 	unsigned nattached, nfailed, nended; /* (lock) threads */
 	pthread_cond_t changed; /* one of these; on the monotonic clock */
+
+	/* (loop) the ticks' memory */
+	struct pool_sample {
+		unsigned long ntaken;
+		uint64_t at_ns, cpu_ns; /* of the last tick */
+		uint64_t moved_ns;      /* when ntaken last changed */
+		unsigned step;          /* how many to wake next */
+	} sample;
 
 	atomic_uint queued; /* in batch and todo; only the loop adds */
 	atomic_uint running;
@@ -70,6 +95,7 @@ pool_new(const struct pool_settings *settings)
 		return (NULL);
 	p->settings = *settings;
 	p->loop = pthread_self();
+	p->sample.step = 1;
 	STAILQ_INIT(&p->batch);
 	STAILQ_INIT(&p->todo);
 	SLIST_INIT(&p->idle);
@@ -150,7 +176,7 @@ pool_submit(struct pool *p, struct pool_job *job)
 		return (-1);
 	}
 	p->out++;
-	atomic_fetch_add_explicit(&p->queued, 1, memory_order_relaxed);
+	atomic_fetch_add(&p->queued, 1);
 	STAILQ_INSERT_TAIL(&p->batch, job, link);
 	p->nbatch++;
 	return (0);
@@ -164,15 +190,32 @@ pool_collected(struct pool *p)
 	p->out--;
 }
 
-/* With the lock held. */
+/* ---- wake-ups; all with the lock held ---- */
+
 static void
 wake_one(struct pool *p)
 {
 	struct pool_thread *t = SLIST_FIRST(&p->idle);
 
 	SLIST_REMOVE_HEAD(&p->idle, link);
+	p->nidle--;
+	p->nentering++;
 	t->idle = false;
 	PTHREAD_OK(pthread_cond_signal(&t->wake));
+}
+
+static bool
+can_wake(const struct pool *p)
+{
+	return (!STAILQ_EMPTY(&p->todo) && !SLIST_EMPTY(&p->idle));
+}
+
+static bool
+gate_is_free(const struct pool *p)
+{
+	const struct pool_gate *gate = p->settings.gate;
+
+	return (gate->is_free != NULL && gate->is_free(gate->arg));
 }
 
 void
@@ -181,12 +224,105 @@ pool_flush(struct pool *p)
 	DIAG(pthread_equal(p->loop, pthread_self()));
 	if (p->nbatch == 0)
 		return;
+	p->nbatch = 0;
 	PTHREAD_OK(pthread_mutex_lock(&p->lock));
 	STAILQ_CONCAT(&p->todo, &p->batch);
-	for (; p->nbatch > 0 && !SLIST_EMPTY(&p->idle); p->nbatch--)
+	if (can_wake(p) && p->nentering == 0 &&
+	    (p->nidle == p->nthreads || gate_is_free(p)))
 		wake_one(p);
 	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
-	p->nbatch = 0;
+}
+
+void
+pool_gate_freed(void *pool)
+{
+	struct pool *p = pool;
+
+	if (atomic_load(&p->queued) == 0)
+		return;
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	if (can_wake(p) && p->nentering == 0)
+		wake_one(p);
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+}
+
+/* ---- the tick: what the gate does not tell ---- */
+
+/* Processor time of all threads. */
+static uint64_t
+cpu_time_ns(const struct pool *p)
+{
+	struct timespec ts;
+	uint64_t sum = 0;
+	clockid_t id;
+	unsigned i;
+
+	for (i = 0; i < p->nthreads; i++)
+		if (pthread_getcpuclockid(p->threads[i].id, &id) == 0 &&
+		    clock_gettime(id, &ts) == 0)
+			sum += (uint64_t)ts.tv_sec * 1000000000u +
+			       (uint64_t)ts.tv_nsec;
+	return (sum);
+}
+
+/*
+ * Those awake use less than half a processor: they wait for something, and each
+ * tick that this goes on wakes twice as many more.
+ */
+static unsigned
+wake_for_waiting(struct pool *p, uint64_t now_ns)
+{
+	struct pool_sample *sample = &p->sample;
+	uint64_t cpu_ns, used, passed = now_ns - sample->at_ns;
+
+	if (p->settings.gate->is_free != NULL)
+		return (0); /* pool_gate_freed() has told of each */
+	cpu_ns = cpu_time_ns(p);
+	used = cpu_ns - sample->cpu_ns;
+	sample->cpu_ns = cpu_ns;
+	if (used >= passed / 2 || passed > 10 * POOL_TICK_MS * 1000000u) {
+		sample->step = 1;
+		return (0);
+	}
+	sample->step *= 2;
+	return (sample->step / 2);
+}
+
+static unsigned
+wake_for_fairness(struct pool *p, uint64_t now_ns)
+{
+	struct pool_sample *sample = &p->sample;
+
+	if (sample->ntaken != p->ntaken) {
+		sample->ntaken = p->ntaken;
+		sample->moved_ns = now_ns;
+	}
+	if (now_ns - sample->moved_ns < STALLED_MS * 1000000u)
+		return (0);
+	sample->moved_ns = now_ns;
+	return (1);
+}
+
+bool
+pool_wants_tick(const struct pool *p)
+{
+	return (pool_queued(p) > 0);
+}
+
+void
+pool_tick(struct pool *p)
+{
+	uint64_t now_ns = clock_ns();
+	unsigned n;
+
+	DIAG(pthread_equal(p->loop, pthread_self()));
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	n = wake_for_fairness(p, now_ns);
+	n += wake_for_waiting(p, now_ns);
+	p->sample.at_ns = now_ns;
+	for (; n > 0 && can_wake(p); n--)
+		wake_one(p);
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
 }
 
 unsigned
@@ -206,49 +342,65 @@ pool_running(const struct pool *p)
 /*
  * Waits for work; false: there is none left and the pool is closing.  A thread
  * that was woken for a job which another took goes back to sleep here rather
- * than dispute the gate for nothing.
+ * than dispute the gate for nothing; so does one that comes out of the gate while
+ * another is on its way in.
  */
 static bool
 wait_for_work(struct pool_thread *t)
 {
 	struct pool *p = t->pool;
-	bool work;
+	bool woken = false, work;
 
 	PTHREAD_OK(pthread_mutex_lock(&p->lock));
-	while (STAILQ_EMPTY(&p->todo) && !p->stopping) {
+	while (!p->stopping &&
+	       (STAILQ_EMPTY(&p->todo) || (!woken && p->nentering > 0))) {
 		SLIST_INSERT_HEAD(&p->idle, t, link);
+		p->nidle++;
 		t->idle = true;
 		while (t->idle)
 			PTHREAD_OK(pthread_cond_wait(&t->wake, &p->lock));
+		p->nentering--;
+		woken = true;
 	}
 	work = !STAILQ_EMPTY(&p->todo);
+	if (work)
+		p->nentering++;
 	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
 	return (work);
 }
 
+/*
+ * Inside the gate: the next job, or NULL if none waits, or if another thread is on
+ * its way in: one of the two is enough, and that one has been woken already.
+ */
 static struct pool_job *
-pop(struct pool *p)
+take(struct pool *p, bool first)
 {
-	struct pool_job *job;
+	struct pool_job *job = NULL;
 
 	PTHREAD_OK(pthread_mutex_lock(&p->lock));
-	job = STAILQ_FIRST(&p->todo);
-	if (job != NULL)
+	if (first)
+		p->nentering--;
+	if (first || p->nentering == 0)
+		job = STAILQ_FIRST(&p->todo);
+	if (job != NULL) {
 		STAILQ_REMOVE_HEAD(&p->todo, link);
+		p->ntaken++;
+	}
 	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
 	return (job);
 }
 
-/* Inside the gate, until nothing waits. */
 static void
 run_all(struct pool_thread *t)
 {
 	struct pool *p = t->pool;
 	struct pool_job *job;
+	bool first = true;
 
-	while ((job = pop(p)) != NULL) {
+	for (; (job = take(p, first)) != NULL; first = false) {
 		atomic_fetch_add_explicit(&p->running, 1, memory_order_relaxed);
-		atomic_fetch_sub_explicit(&p->queued, 1, memory_order_relaxed);
+		atomic_fetch_sub(&p->queued, 1);
 		p->settings.run(job, p->settings.arg, t->number);
 		atomic_fetch_sub_explicit(&p->running, 1, memory_order_relaxed);
 	}

@@ -4,17 +4,17 @@
  * The pool knows no HTTP and no Python.  It is given a gate: a lock that a job
  * runs inside of (the interpreter's lock in production, nothing in unit tests).
  * A thread enters the gate first and pops then, and keeps the gate from job to
- *job until the queue is empty: a job is thus never in the hands of a thread
- *that still waits for the interpreter.
+ * job until the queue is empty: a job is thus never in the hands of a thread that
+ * still waits for the interpreter.
  *
  *	loop --pool_submit--> batch --pool_flush--> todo --thread--> run()
  *
- * Threads: pool_submit, pool_collected and pool_flush belong to the loop; run()
- *is called in a pool thread, inside the gate, and tells the loop by its own
- *means when the job is over.
+ * Threads: pool_submit, pool_collected, pool_flush and pool_tick belong to the
+ * loop; run() is called in a pool thread, inside the gate, and tells the loop by
+ * its own means when the job is over.
  *
  * Lock order: gate, then the pool's lock.  The loop takes the pool's lock and
- *never the gate; nobody waits for the gate while holding the pool's lock.
+ * never the gate; nobody waits for the gate while holding the pool's lock.
  *
  * todo is bounded, so that a slow application is felt by clients as a 503 now
  * rather than a timeout later.
@@ -22,6 +22,7 @@
 #ifndef CGTHREAD_POOL_H
 #define CGTHREAD_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -33,13 +34,17 @@ struct pool_job {
 	STAILQ_ENTRY(pool_job) link;
 };
 
-/* Each function is given arg.  attach: in a new thread, before its first enter;
- * -1 = the thread cannot be used (the reason logged). */
+/* What a thread goes through before it runs jobs; each function is given arg. */
 struct pool_gate {
+	/* In a new thread, before its first enter; -1: it cannot be used (the
+	 * reason logged). */
 	int (*attach)(void *arg, unsigned thread);
 	void (*enter)(void *arg);
 	void (*leave)(void *arg);
 	void (*detach)(void *arg);
+	/* Nobody is inside and nobody waits to be.  NULL where that cannot be
+	 * told: then the pool goes by its threads' processor time. */
+	bool (*is_free)(void *arg);
 	void *arg;
 };
 
@@ -73,8 +78,20 @@ int pool_submit(struct pool *, struct pool_job *);
  */
 void pool_collected(struct pool *);
 
-/* Hands the batch over and wakes threads for it; at the end of a loop turn. */
+/* Hands the batch over and wakes a thread for it; at the end of a loop turn. */
 void pool_flush(struct pool *);
+
+/*
+ * The gate has become free, told by whoever knows (gate->is_free is not NULL): if
+ * jobs wait and a thread is idle, it is woken.  Any thread, also inside of the
+ * gate's own lock.
+ */
+void pool_gate_freed(void *pool);
+
+/* Jobs wait: call pool_tick() in POOL_TICK_MS. */
+bool pool_wants_tick(const struct pool *);
+#define POOL_TICK_MS 1
+void pool_tick(struct pool *);
 
 /* Jobs waiting and jobs running, now; any thread. */
 unsigned pool_queued(const struct pool *);

@@ -7,6 +7,7 @@
 #include "python.h"
 
 #include "macros.h"
+#include "gil_meter.h"
 #include "py_compat.h"
 #include "py_threading.h"
 #include "py_traceback.h"
@@ -45,15 +46,23 @@ gate_detach(void *arg UNUSED)
 	PyGILState_Release(gil_state);
 }
 
+static bool
+gate_is_free(void *arg UNUSED)
+{
+	return (gil_meter_is_free());
+}
+
 const struct pool_gate *
 python_gate(void)
 {
-	static const struct pool_gate gate = {
+	static struct pool_gate gate = {
 	    .attach = gate_attach,
 	    .enter = gate_enter,
 	    .leave = gate_leave,
 	    .detach = gate_detach,
 	};
 
+	if (gil_meter_is_on())
+		gate.is_free = gate_is_free;
 	return (&gate);
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "check.h"
+#include "gil_meter.h"
+#include "log.h"
 #include "py_app.h"
 #include "py_client.h"
 #include "py_compat.h"
@@ -50,11 +52,27 @@ python_load(const struct config *cfg)
 	return (result);
 }
 
+static void
+drop_gil(void)
+{
+	main_state = PyEval_SaveThread();
+}
+
+static void
+take_gil(void)
+{
+	PyEval_RestoreThread(main_state);
+	main_state = NULL;
+}
+
 void
 python_release(void)
 {
 	ASSERT(main_state == NULL);
-	main_state = PyEval_SaveThread();
+	if (!gil_meter_calibrate(drop_gil, take_gil))
+		log_debug("the interpreter lock cannot be watched: threads are "
+			  "woken by their processor time");
+	drop_gil();
 }
 
 const char *
@@ -71,7 +89,6 @@ void
 python_finish(void)
 {
 	if (main_state != NULL)
-		PyEval_RestoreThread(main_state);
-	main_state = NULL;
+		take_gil();
 	py_interpreter_finish();
 }

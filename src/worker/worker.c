@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "conn.h"
 #include "fork_guard.h"
+#include "gil_meter.h"
 #include "log.h"
 #include "macros.h"
 #include "num.h"
@@ -70,7 +71,7 @@ struct worker {
 	struct conn_list *conns;
 	struct acceptor *acceptor;
 
-	struct event control, wake, log_retry, drain_timer;
+	struct event control, wake, log_retry, drain_timer, pool_tick;
 	struct event term, interrupt, quit;
 };
 
@@ -80,6 +81,7 @@ static void on_quick(evutil_socket_t, short, void *);
 static void on_wake(evutil_socket_t, short, void *);
 static void on_log_retry(evutil_socket_t, short, void *);
 static void on_drain_timeout(evutil_socket_t, short, void *);
+static void on_pool_tick(evutil_socket_t, short, void *);
 
 static void
 enter(struct worker *w, enum worker_state to)
@@ -185,6 +187,7 @@ init_events(struct worker *w)
 	evsignal_assign(&w->quit, w->base, SIGQUIT, on_quick, w);
 	evtimer_assign(&w->log_retry, w->base, on_log_retry, w);
 	evtimer_assign(&w->drain_timer, w->base, on_drain_timeout, w);
+	evtimer_assign(&w->pool_tick, w->base, on_pool_tick, w);
 }
 
 /* Every descriptor that is ours by now; standard ones and the error log are
@@ -231,6 +234,8 @@ open_pool(struct worker *w)
 	w->pool = pool_open(&settings);
 	if (w->pool == NULL)
 		fatal("cannot start %u threads", settings.threads);
+	if (settings.gate->is_free != NULL)
+		gil_meter_on_free(pool_gate_freed, w->pool);
 }
 
 static void
@@ -351,7 +356,27 @@ on_log_retry(evutil_socket_t fd UNUSED, short what UNUSED, void *arg UNUSED)
 {
 }
 
+/* libevent: jobs have waited for a moment. */
+static void
+on_pool_tick(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+	struct worker *w = arg;
+
+	pool_tick(w->pool);
+}
+
 /* ---- the loop ---- */
+
+/* The turn's requests go to the threads. */
+static void
+flush_pool(struct worker *w)
+{
+	struct timeval tv = timeval_of(POOL_TICK_MS);
+
+	pool_flush(w->pool);
+	if (pool_wants_tick(w->pool) && !evtimer_pending(&w->pool_tick, NULL))
+		add_event(&w->pool_tick, &tv);
+}
 
 static void
 flush_access_log(struct worker *w)
@@ -371,7 +396,7 @@ loop(struct worker *w)
 
 	while (!w->stop) {
 		conn_list_turn(w->conns);
-		pool_flush(w->pool);
+		flush_pool(w);
 		flush_access_log(w);
 		if (w->state == WORKER_DRAINING &&
 		    conn_list_count(w->conns) == 0)

@@ -81,17 +81,19 @@ run(struct pool_job *pool_job, void *arg UNUSED, unsigned thread UNUSED)
 }
 
 static void
-sleep_until_woken(void)
+sleep_until_woken(struct pool *pool)
 {
 	struct pollfd wake = {.fd = completions.wake_fd, .events = POLLIN};
 	uint64_t n;
 
 	if (!completion_sleep(&completions))
 		return;
-	if (poll(&wake, 1, -1) == -1 ||
-	    read(wake.fd, &n, sizeof(n)) != sizeof(n))
+	if (poll(&wake, 1, pool_wants_tick(pool) ? POOL_TICK_MS : -1) == -1)
+		abort();
+	if (wake.revents != 0 && read(wake.fd, &n, sizeof(n)) != sizeof(n))
 		abort();
 	completion_awake(&completions);
+	pool_tick(pool);
 }
 
 /* The loop: hands out what is idle, sleeps, collects, until all trips are made.
@@ -114,7 +116,7 @@ run_loop(struct pool *pool, struct job *jobs, unsigned long trips)
 				break;
 			}
 		pool_flush(pool);
-		sleep_until_woken();
+		sleep_until_woken(pool);
 		for (c = completion_take(&completions); c != NULL;
 		     c = c->next, back++) {
 			idle[nidle++] = (struct job *)c;

@@ -99,6 +99,9 @@ run(struct pool_job *job, void *arg, unsigned thread)
 	sem_post(&done);
 }
 
+static struct pool *open_now; /* whose loop the test is */
+static pthread_t test_thread;
+
 static struct pool *
 open_pool(unsigned threads, unsigned max_queue, pool_run_fn *run_fn)
 {
@@ -112,6 +115,8 @@ open_pool(unsigned threads, unsigned max_queue, pool_run_fn *run_fn)
 	struct pool *pool = pool_open(&settings);
 
 	cr_assert_not_null(pool, "%s", strerror(errno));
+	open_now = pool;
+	test_thread = pthread_self();
 	return (pool);
 }
 
@@ -124,12 +129,25 @@ submit(struct pool *pool, unsigned first, unsigned n)
 		cr_assert_eq(pool_submit(pool, &jobs[i].job), 0);
 }
 
+/* Waits as the loop does: ticking. */
 static void
 await(sem_t *sem, unsigned n)
 {
-	while (n > 0)
-		if (sem_wait(sem) == 0)
+	struct timespec until;
+
+	while (n > 0) {
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 1000000;
+		if (until.tv_nsec >= 1000000000) {
+			until.tv_sec++;
+			until.tv_nsec -= 1000000000;
+		}
+		if (sem_timedwait(sem, &until) == 0)
 			n--;
+		else if (open_now != NULL &&
+			 pthread_equal(test_thread, pthread_self()))
+			pool_tick(open_now);
+	}
 }
 
 /* The loop's part when n jobs are over. */
@@ -144,6 +162,7 @@ collect(struct pool *pool, unsigned n)
 static void
 close_pool(struct pool *pool)
 {
+	open_now = NULL;
 	cr_assert_eq(pool_close(&pool, MINUTE), 0);
 	cr_expect_null(pool);
 	cr_expect_eq(atomic_load(&attached), atomic_load(&detached));
