@@ -21,6 +21,9 @@
 /* How long to leave the listeners alone when there is no descriptor left. */
 #define PAUSE_MS 100
 
+/* Connections that a worker takes from a queue before it leaves, at most. */
+#define DRAIN_MAX 65536
+
 /* How often the same trouble is worth a line. */
 #define TELL_MS 10000
 
@@ -42,7 +45,7 @@ struct acceptor {
 	struct listener listeners[];
 };
 
-enum accept_result { ACCEPT_ONE, ACCEPT_NONE, ACCEPT_NO_ROOM };
+enum accept_result { ACCEPT_ONE, ACCEPT_NONE, ACCEPT_NO_ROOM, ACCEPT_BROKEN };
 
 static void on_readable(evutil_socket_t, short, void *);
 static void on_pause_over(evutil_socket_t, short, void *);
@@ -184,6 +187,35 @@ acceptor_on_close(void *acceptor)
 
 /* ---- accepting ---- */
 
+/* accept(2) says which errors are of the connection and which of ours. */
+static enum accept_result
+accept_failed(int error)
+{
+	switch (error) {
+	case EAGAIN:
+		return (ACCEPT_NONE);
+	case EMFILE:
+	case ENFILE:
+	case ENOBUFS:
+	case ENOMEM:
+		return (ACCEPT_NO_ROOM);
+	case ECONNABORTED: /* it broke before we had it */
+	case EINTR:
+	case EPERM: /* a firewall */
+	case EPROTO:
+	case ENETDOWN:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case ENONET:
+	case EHOSTUNREACH:
+	case EOPNOTSUPP:
+	case ENETUNREACH:
+		return (ACCEPT_ONE);
+	default:
+		return (ACCEPT_BROKEN);
+	}
+}
+
 static enum accept_result
 accept_one(struct listener *l)
 {
@@ -200,17 +232,7 @@ accept_one(struct listener *l)
 		    l->acceptor->conns, fd, (struct sockaddr *)&ss, &l->local);
 		return (ACCEPT_ONE);
 	}
-	switch (errno) {
-	case EMFILE:
-	case ENFILE:
-	case ENOBUFS:
-	case ENOMEM:
-		return (ACCEPT_NO_ROOM);
-	case EAGAIN:
-		return (ACCEPT_NONE);
-	default: /* that connection broke before we had it: accept(2) */
-		return (ACCEPT_ONE);
-	}
+	return (accept_failed(errno));
 }
 
 /* libevent: connections wait on this listener, unless another was faster. */
@@ -230,6 +252,21 @@ on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 	}
 	if (result == ACCEPT_NO_ROOM)
 		pause_for_room(a);
+	if (result == ACCEPT_BROKEN) {
+		log_error("listener %d accepts no more", l->fd);
+		event_del(&l->event);
+	}
+}
+
+/* What the kernel has queued; who comes while we take it may be in or out. */
+static void
+accept_queued(struct listener *l)
+{
+	unsigned i;
+
+	for (i = 0; i < DRAIN_MAX; i++)
+		if (accept_one(l) != ACCEPT_ONE)
+			break;
 }
 
 void
@@ -242,8 +279,7 @@ acceptor_drain(struct acceptor *a)
 	listen_off(a);
 	for (i = 0; i < a->nlisteners; i++) {
 		if (a->conns != NULL && a->listeners[i].fd != -1)
-			while (accept_one(&a->listeners[i]) == ACCEPT_ONE)
-				;
+			accept_queued(&a->listeners[i]);
 		fork_guard_close(&a->listeners[i].fd);
 	}
 	a->nlisteners = 0;

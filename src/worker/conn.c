@@ -118,7 +118,7 @@ conn_open(struct conn_list *list, int fd, const struct sockaddr *sa,
 	c->magic = CONN_MAGIC;
 	c->state = CONN_IDLE;
 	c->fd = fd;
-	c->fresh = c->writable = true;
+	c->writable = true;
 	c->list = list;
 	c->local = local;
 	peer_from_sockaddr(&c->peer, sa);
@@ -239,6 +239,9 @@ on_deadline(struct conn *c, const struct deadline_queue *queue)
 {
 	switch (c->state) {
 	case CONN_HEAD:
+		/* Empty lines before a request are not one yet. */
+		if (request_line_text(c->req).len == 0)
+			return (CONN_CLOSE);
 		return (conn_refuse(c, 408, "header_timeout", NULL));
 	case CONN_BODY:
 		return (conn_refuse(c, 408, "body_timeout", NULL));
@@ -259,8 +262,7 @@ expire(struct conn_list *list, struct deadline_queue *queue)
 	struct conn *c;
 
 	while ((deadline = deadline_take_due(queue, list->now_ms)) != NULL) {
-		c = (struct conn *)(void *)((char *)deadline -
-					    offsetof(struct conn, deadline));
+		c = CONTAINER_OF(deadline, struct conn, deadline);
 		ASSERT(c->magic == CONN_MAGIC);
 		step = on_deadline(c, queue);
 		if (step == CONN_CLOSE)
@@ -349,8 +351,6 @@ conn_list_drain(struct conn_list *list)
 		next = TAILQ_NEXT(c, link);
 		if (c->state != CONN_IDLE)
 			continue;
-		/* A request may have come that no event has told of yet. */
-		c->readable = true;
 		conn_run(c);
 	}
 }

@@ -5,7 +5,6 @@
 #include <sys/socket.h>
 
 #include "check.h"
-#include "clock.h"
 #include "conn_private.h"
 #include "log.h"
 
@@ -38,10 +37,8 @@ read_some(struct conn *c, void *buf, size_t size, size_t *len)
 		n = recv(c->fd, buf, size, MSG_DONTWAIT);
 	while (n == -1 && errno == EINTR);
 	if (n > 0) {
-		if ((size_t)n < size && !c->peer_closed) {
-			c->readable = false;
-			c->read_short = true;
-		}
+		c->read_short = (size_t)n < size && !c->peer_closed;
+		c->readable = !c->read_short;
 		*len = (size_t)n;
 		return (INPUT_SOME);
 	}
@@ -94,7 +91,6 @@ new_request(struct conn *c)
 	req->conn = c;
 	req->peer = c->peer;
 	req->local = c->local;
-	req->started_ns = clock_ns();
 	return (req);
 }
 
@@ -112,13 +108,24 @@ conn_next_request(struct conn *c)
 	return (req);
 }
 
+/* A last look, before a connection is closed that the peer believes is open: a
+ * request may have come that no event has told of yet. */
+static bool
+has_input(struct conn *c)
+{
+	char byte;
+
+	c->readable = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+	return (c->readable);
+}
+
 enum conn_step
 conn_step_idle(struct conn *c)
 {
-	struct request_context *context = c->list->settings.context;
-
+	if (!c->readable && c->list->settings.context->draining)
+		return (has_input(c) ? CONN_MORE : CONN_CLOSE);
 	if (!c->readable)
-		return (context->draining ? CONN_CLOSE : CONN_WAIT);
+		return (CONN_WAIT);
 	c->req = new_request(c);
 	if (c->req == NULL) {
 		log_warn("new request");
@@ -370,15 +377,16 @@ conn_step_body(struct conn *c)
 /* ---- while a thread has the request, and after the last reply ---- */
 
 /*
- * The end while the request still waits in the queue: nobody would read the
- * answer, so no thread should make it.  While it runs: the client may have
- * closed only its own half, so the answer is written all the same.
+ * The client has closed, perhaps only its own half.  A request that runs, or is
+ * about to, is answered all the same; one that has to wait until a thread is free
+ * is dropped: most likely somebody has lost patience, and nobody will read it.
  */
 static void
 peer_gone(struct conn *c)
 {
-	if (!reply_is_gone(&c->req->reply) && reply_set_gone(&c->req->reply))
-		log_debug("client left before its request was taken up");
+	c->peer_closed = true;
+	reply_set_gone(
+	    &c->req->reply, pool_is_saturated(c->list->settings.pool));
 }
 
 void

@@ -72,11 +72,23 @@ conn_busy(struct conn *c)
 	return (answer(c, 503, true, "Retry-After: 1\r\n"));
 }
 
+/* A reply that is cut must not look whole: where it ends with the connection only
+ * a reset can tell. */
+static void
+reset_on_close(struct conn *c)
+{
+	struct linger off = {.l_onoff = 1, .l_linger = 0};
+
+	if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off)) == -1)
+		log_debug("SO_LINGER could not be set");
+}
+
 enum conn_step
 conn_cut(struct conn *c, const char *why)
 {
 	log_debug("connection cut: %s", why);
 	reply_abort(&c->req->reply);
+	reset_on_close(c);
 	if (c->state != CONN_RUNNING)
 		return (CONN_CLOSE);
 	deadline_cancel(&c->deadline);
@@ -106,7 +118,8 @@ send_reply(struct conn *c)
 		if (reply->sent != before || c->deadline.queue == NULL)
 			conn_set_deadline(c, &c->list->send);
 		return (CONN_WAIT);
-	case REPLY_YIELD:
+	case REPLY_YIELD: /* the peer takes, and we are late */
+		deadline_cancel(&c->deadline);
 		conn_yield(c);
 		return (CONN_WAIT);
 	default:
@@ -129,17 +142,6 @@ conn_end_request(struct conn *c)
 	if (log != NULL && c->req->text_len > 0)
 		access_log_add(log, c->req);
 	request_free(&c->req);
-}
-
-/* A body that ends with the connection looks whole when it is cut, unless the
- * connection is reset. */
-static void
-reset_on_close(struct conn *c)
-{
-	struct linger off = {.l_onoff = 1, .l_linger = 0};
-
-	if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &off, sizeof(off)) == -1)
-		log_debug("SO_LINGER could not be set");
 }
 
 static enum conn_step
@@ -166,7 +168,6 @@ reply_sent(struct conn *c)
 	bool more = c->req->text_len > c->req->text_used;
 	struct request *next = NULL;
 
-	c->fresh = false;
 	if (failed && reply->head.framing == HTTP_REPLY_CLOSE)
 		reset_on_close(c);
 	if (keep_alive && more && (next = conn_next_request(c)) == NULL) {

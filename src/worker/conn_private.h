@@ -40,7 +40,6 @@ struct conn {
 	bool peer_closed;        /* FIN seen: reading will end in 0 */
 	bool in_work;            /* stands in the list's work */
 	bool linger;             /* close only once the peer has stopped */
-	bool fresh;              /* has not answered any request */
 	struct peer peer;
 	const struct local *local;
 	struct conn_list *list;

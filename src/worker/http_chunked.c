@@ -11,14 +11,34 @@
 #include "check.h"
 #include "http_char.h"
 
-/* Chunk extensions and trailers are bounded together like a head. */
-static int
-take_extra(struct http_parser *p, const char *text, size_t len)
+/* A chunk's size in hexadecimal, CR and LF: what each chunk needs. */
+#define SIZE_LINE_MAX 18
+
+/*
+ * The framing beyond that, extensions, trailers and idle zeros, is bounded for the
+ * whole body like a head.
+ */
+static enum http_result
+count_framing(struct http_parser *p, size_t len)
 {
-	p->extra += len;
+	size_t before = p->line_len;
+
+	p->line_len += len;
+	if (p->in_trailers)
+		p->extra += len;
+	else if (p->line_len > SIZE_LINE_MAX)
+		p->extra += p->line_len -
+			    (before > SIZE_LINE_MAX ? before : SIZE_LINE_MAX);
 	if (p->extra > p->limits->head)
-		http_bad(p, 431, "trailers over max_head_size");
-	else if (!http_chars_are(text, len, HTTP_CHAR_VALUE))
+		return (http_bad(p, 431,
+		    "chunk extensions and trailers over max_head_size"));
+	return (HTTP_COMPLETE);
+}
+
+static int
+check_text(struct http_parser *p, const char *text, size_t len)
+{
+	if (!http_chars_are(text, len, HTTP_CHAR_VALUE))
 		http_bad(p, 400, "control character in a chunk (RFC 9112 7.1)");
 	return (p->error.status != 0 ? -1 : 0);
 }
@@ -36,13 +56,13 @@ http_on_trailer_name(struct http_parser *p, const char *text, size_t len)
 		http_bad(p, 400, "malformed trailer (RFC 9112 7.1.2)");
 		return (-1);
 	}
-	return (take_extra(p, text, len));
+	return (check_text(p, text, len));
 }
 
 int
 http_on_trailer_value(struct http_parser *p, const char *text, size_t len)
 {
-	return (take_extra(p, text, len));
+	return (check_text(p, text, len));
 }
 
 int
@@ -67,6 +87,7 @@ http_on_chunk_header(llhttp_t *llhttp)
 	struct http_parser *p = llhttp->data;
 
 	p->chunk_left = llhttp->content_length;
+	p->in_trailers = p->chunk_left == 0;
 	if (p->chunk_left <= p->limits->body - p->body_len)
 		return (0);
 	http_bad(p, 413, "body over max_body_size");
@@ -88,7 +109,7 @@ http_on_extension_name(llhttp_t *llhttp, const char *text, size_t len)
 	struct http_parser *p = llhttp->data;
 
 	p->extension_len = 0;
-	return (take_extra(p, text, len));
+	return (check_text(p, text, len));
 }
 
 int
@@ -97,7 +118,7 @@ http_on_extension_value(llhttp_t *llhttp, const char *text, size_t len)
 	struct http_parser *p = llhttp->data;
 
 	p->extension_len += len;
-	return (take_extra(p, text, len));
+	return (check_text(p, text, len));
 }
 
 int
@@ -151,6 +172,10 @@ next_piece(struct http_parser *p, const char *data, size_t len, size_t *piece)
 	    HTTP_BAD)
 		return (HTTP_BAD);
 	p->last = data[*piece - 1];
+	if (count_framing(p, *piece) == HTTP_BAD)
+		return (HTTP_BAD);
+	if (newline != NULL)
+		p->line_len = 0;
 	return (HTTP_COMPLETE);
 }
 

@@ -49,7 +49,7 @@ is_compression(const char *name, size_t len)
 	    "gzip", "x-gzip", "deflate", "compress", "x-compress"};
 	size_t i;
 
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	for (i = 0; i < nitems(names); i++)
 		if (http_chars_equal(name, len, names[i]))
 			return (true);
 	return (false);

@@ -94,6 +94,8 @@ struct http_parser {
 	uint64_t body_len;   /* decoded so far */
 	uint64_t chunk_left; /* bytes of the chunk in hand; 0: in its framing */
 	char last;           /* byte of the framing, or 0 */
+	size_t line_len;     /* of the framing line in hand */
+	bool in_trailers;    /* behind the last chunk */
 	size_t extra;        /* bytes of chunk extensions and trailers */
 	size_t extension_len; /* of the value of the extension in hand */
 	char trailer[24];     /* name in hand, as far as names we look for go */

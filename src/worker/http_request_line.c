@@ -34,9 +34,12 @@ absolute_path_start(const char *target, size_t len)
 	else
 		return (0);
 	start = i;
-	while (i < len && target[i] != '/' && target[i] != '?')
+	while (i < len && http_char_is(target[i], HTTP_CHAR_HOST))
 		i++;
-	return (i == start ? 0 : i); /* RFC 9110 4.2.1: a host is needed */
+	/* RFC 9110 4.2.1: a host is needed; 4.2.4: and no userinfo. */
+	if (i == start || (i < len && target[i] != '/' && target[i] != '?'))
+		return (0);
+	return (i);
 }
 
 /* RFC 9112 3.2: which form may stand with which method. */
@@ -53,7 +56,7 @@ parse_target(struct http_parser *p, const char *method, size_t method_len)
 			return (http_bad(p, 400,
 			    "control character, space or fragment in the "
 			    "target (RFC 9112 3.2)"));
-	if (http_chars_equal(method, method_len, "connect"))
+	if (method_len == 7 && memcmp(method, "CONNECT", 7) == 0)
 		return (http_bad(
 		    p, 501, "CONNECT is for proxies (RFC 9110 9.3.6)"));
 	if (target[0] == '*' && len == 1) {

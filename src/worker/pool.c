@@ -325,6 +325,12 @@ pool_tick(struct pool *p)
 	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
 }
 
+bool
+pool_is_saturated(const struct pool *p)
+{
+	return (pool_running(p) >= p->nthreads);
+}
+
 unsigned
 pool_queued(const struct pool *p)
 {

@@ -93,6 +93,9 @@ bool pool_wants_tick(const struct pool *);
 #define POOL_TICK_MS 1
 void pool_tick(struct pool *);
 
+/* Every thread runs a job: another has to wait. */
+bool pool_is_saturated(const struct pool *);
+
 /* Jobs waiting and jobs running, now; any thread. */
 unsigned pool_queued(const struct pool *);
 unsigned pool_running(const struct pool *);

@@ -114,6 +114,7 @@ py_app_load(const struct config *cfg)
 	if (name_parse(cfg->wsgi_app, &name) == -1)
 		return (-1);
 	app = find(cfg->wsgi_app, &name);
+	py_app_end_fork(); /* of a module that forks when it is imported */
 	free(name.module);
 	if (app == NULL)
 		return (-1);

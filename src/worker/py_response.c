@@ -5,6 +5,7 @@
 
 #include "log.h"
 #include "macros.h"
+#include "py_app.h"
 
 #define LINE_SIZE 600 /* of a request line in the log */
 
@@ -105,7 +106,9 @@ check_turn(struct py_response *r, PyObject *exc_info)
 	if (r->request == NULL)
 		return (request_is_over("start_response"));
 	if (exc_info == NULL) {
-		if (!r->started)
+		/* A head may have left that was not the application's: ours,
+		 * after it had failed. */
+		if (!r->started && !r->request->reply.begun)
 			return (0);
 		PyErr_SetString(PyExc_AssertionError,
 		    "start_response() was called again without exc_info");
@@ -235,6 +238,7 @@ response_call(
 	PyObject *given[ARG_COUNT] = {NULL};
 	struct http_reply *head;
 
+	py_app_end_fork();
 	if (take_arguments(args, PyVectorcall_NARGS(nargsf), names, given) ==
 		-1 ||
 	    check_turn(r, given[ARG_EXC_INFO]) == -1)
@@ -282,18 +286,15 @@ py_response_begin(struct py_response *r, int64_t known_length)
 							  : PY_SENDING);
 }
 
-/*
- * While the GIL is released the request stays there, for this is the thread
- * that ends it.  Another one, which the application may have made, must not
- * wait: the request could end under its feet.
- */
+/* While the GIL is released the request stays there: this is the thread that
+ * ends it. */
 static enum py_sending
 wait_for_room(struct py_response *r)
 {
 	struct reply *reply = &r->request->reply;
 	int result, error;
 
-	if (!reply_is_full(reply) || !pthread_equal(r->thread, pthread_self()))
+	if (!reply_is_full(reply))
 		return (PY_SENDING);
 	Py_BEGIN_ALLOW_THREADS result = reply_wait(reply);
 	error = errno;
@@ -366,8 +367,14 @@ writer_call(
 		    PyExc_TypeError, "write() takes exactly one argument");
 		return (NULL);
 	}
+	py_app_end_fork();
 	if (r == NULL || r->request == NULL) {
 		request_is_over("write");
+		return (NULL);
+	}
+	if (!pthread_equal(r->thread, pthread_self())) {
+		PyErr_SetString(PyExc_RuntimeError,
+		    "write() belongs to the thread that runs the request");
 		return (NULL);
 	}
 	/* While a reader is waited for, another thread may let go of it. */

@@ -102,7 +102,7 @@ reply_start(struct reply *r)
 {
 	unsigned old = atomic_fetch_or(&r->word, REPLY_STARTED);
 
-	return ((old & (REPLY_GONE | REPLY_ABORTED)) == 0);
+	return ((old & REPLY_ABORTED) == 0);
 }
 
 bool
@@ -194,7 +194,7 @@ reply_body(struct reply *r, const void *data, size_t len, size_t *taken)
 
 	ASSERT(r->begun);
 	*taken = allowance(r, len);
-	if (is_aborted(r)) {
+	if (is_aborted(r) || r->finished) {
 		errno = ECANCELED;
 		return (-1);
 	}
@@ -307,14 +307,23 @@ reply_wait(struct reply *r)
 }
 
 void
-reply_end(struct reply *r, bool complete)
+reply_finish(struct reply *r, bool complete)
 {
 	static const char last[] = "0\r\n\r\n";
 
+	ASSERT(!r->finished);
+	r->finished = true;
 	if (!r->begun || !complete || r->remaining > 0)
 		r->failed = true;
 	else if (r->head.framing == HTTP_REPLY_CHUNKED &&
 		 add_text(r, last, sizeof(last) - 1) == -1)
+		r->failed = true;
+}
+
+void
+reply_end(struct reply *r)
+{
+	if (!r->finished)
 		r->failed = true;
 	if ((atomic_fetch_or(&r->word, REPLY_DONE | REPLY_QUEUED) &
 		REPLY_QUEUED) == 0)
@@ -337,12 +346,16 @@ reply_collect(struct reply *r)
 	return (old);
 }
 
-bool
-reply_set_gone(struct reply *r)
+void
+reply_set_gone(struct reply *r, bool drop)
 {
-	unsigned old = atomic_fetch_or(&r->word, REPLY_GONE);
+	unsigned word = atomic_load(&r->word), bits;
 
-	return ((old & REPLY_STARTED) == 0);
+	do {
+		bits = REPLY_GONE;
+		if (drop && (word & REPLY_STARTED) == 0)
+			bits |= REPLY_ABORTED;
+	} while (!atomic_compare_exchange_weak(&r->word, &word, word | bits));
 }
 
 void

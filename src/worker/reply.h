@@ -64,6 +64,7 @@ struct reply {
 	size_t head_len;   /* bytes of the head, framing of the body not */
 	uint64_t body_len; /* bytes of body that the client is to get */
 	bool begun;        /* the head is in the outbox */
+	bool finished;     /* nothing more will be */
 	bool failed;       /* ended before its framing was satisfied */
 
 	pthread_mutex_t lock; /* guards the outbox */
@@ -84,7 +85,7 @@ void reply_fini(struct reply *);
 
 /* ---- the thread that runs the request ---- */
 
-/* Takes the request up; false: its client has left, only reply_end() may follow. */
+/* Takes the request up; false: nobody wants it, only reply_end() may follow. */
 bool reply_start(struct reply *);
 bool reply_is_gone(const struct reply *);
 
@@ -115,10 +116,12 @@ bool reply_is_full(const struct reply *);
 int reply_wait(struct reply *);
 
 /*
- * The last call; the request is the loop's afterwards.  complete is false where
- * the application failed after the head: the client gets a cut connection.
+ * Nothing more will be said; false where the application failed after the head:
+ * the client gets a cut connection then.
  */
-void reply_end(struct reply *, bool complete);
+void reply_finish(struct reply *, bool complete);
+/* The last call: the request is the loop's afterwards. */
+void reply_end(struct reply *);
 
 /* ---- the loop ---- */
 
@@ -128,8 +131,8 @@ void reply_end(struct reply *, bool complete);
  */
 unsigned reply_collect(struct reply *);
 
-/* The client is gone.  Returns true if no thread had taken the request up. */
-bool reply_set_gone(struct reply *);
+/* The client is gone; drop: a request that no thread has taken up need not run. */
+void reply_set_gone(struct reply *, bool drop);
 
 /* Nothing more will be sent: throws sending away and wakes a waiting thread. */
 void reply_abort(struct reply *);

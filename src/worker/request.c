@@ -6,11 +6,9 @@
 #include <time.h>
 
 #include "check.h"
+#include "macros.h"
 
 #define REQUEST_MAGIC 0x72657131u
-
-#define from_member(ptr, type, member) \
-	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 struct request *
 request_new(struct request_context *context)
@@ -51,7 +49,7 @@ request_free(struct request **reqp)
 struct request *
 request_of_job(struct pool_job *job)
 {
-	struct request *req = from_member(job, struct request, job);
+	struct request *req = CONTAINER_OF(job, struct request, job);
 
 	ASSERT(req->magic == REQUEST_MAGIC);
 	return (req);
@@ -61,7 +59,7 @@ struct request *
 request_of_completion(struct completion *completion)
 {
 	struct request *req =
-	    from_member(completion, struct request, reply.completion);
+	    CONTAINER_OF(completion, struct request, reply.completion);
 
 	ASSERT(req->magic == REQUEST_MAGIC);
 	return (req);

@@ -60,7 +60,6 @@ struct request {
 	struct http_parser parser; /* (loop) */
 	struct spool spool;        /* (loop) */
 	int spool_error;           /* (loop) errno of the spool, or 0 */
-	uint64_t started_ns;       /* (loop) first byte read */
 	unsigned thread; /* number of the thread that ran it; 0 = none */
 };
 

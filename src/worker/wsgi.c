@@ -192,6 +192,8 @@ close_result(struct wsgi_call *call)
 		return;
 	found = py_get_optional(call->result, "close", &close);
 	if (found == 1) {
+		/* The client need not wait for it. */
+		reply_flush(&call->request->reply);
 		none = PyObject_CallNoArgs(close);
 		Py_DECREF(close);
 		found = none != NULL ? 0 : -1;
@@ -209,14 +211,15 @@ wsgi_run(struct request *req, unsigned thread)
 	bool complete = false;
 
 	if (!reply_start(&req->reply)) {
-		reply_end(&req->reply, false);
+		reply_end(&req->reply);
 		return;
 	}
 	if (call_open(&call, thread) == 0 && call_application(&call) == 0)
 		complete = is_complete(&call);
 	else
 		complete = call_fail(&call);
+	reply_finish(&req->reply, complete);
 	close_result(&call);
 	call_close(&call);
-	reply_end(&req->reply, complete);
+	reply_end(&req->reply);
 }

@@ -447,3 +447,41 @@ def test_no_child_is_left_running(hostile):
         return [p.pid for p in every if p.parent in workers and p.state not in "ZX"]
 
     wait_until(lambda: left() == [], "no children of the workers")
+
+
+# ---- what a reply must not become
+
+
+def test_start_response_in_close_cannot_change_the_500(hostile):
+    for size in ("10", "20000"):
+        with hostile.client() as client:
+            response = client.request("GET", f"/head-in-close?size={size}")
+            assert response.status == 500
+            assert response.header("X-Late") is None
+            assert response.body == b"500 Internal Server Error\n"
+    hostile.wait_for_line("AssertionError: start_response")
+
+
+def test_write_in_a_forked_child_ends_the_child(hostile):
+    response = hostile.get("/fork-writes")
+    assert response.status == 200
+    assert response.body == b"1"  # its exit status: no abort, and no reply
+
+
+def test_write_by_another_thread_is_refused(hostile):
+    assert hostile.get("/write-elsewhere").body == b"RuntimeError"
+
+
+def test_end_of_the_reply_does_not_wait_for_close(hostile, meeting):
+    with hostile.client() as client:
+        client.send_request("GET", "/hold-in-close" + meeting.query)
+        assert client.read_response("GET").body == b"piece"
+        meeting.wait().release()
+
+
+def test_client_that_closes_its_half_is_answered(hostile):
+    for _ in range(100):
+        with hostile.client() as client:
+            client.send_request("GET", "/")
+            client.socket.shutdown(socket.SHUT_WR)
+            assert client.read_response("GET").body == HELLO

@@ -736,6 +736,17 @@ def test_client_that_does_not_read_is_cut(hasty):
 # ---- too many
 
 
+def test_cut_reply_that_ends_with_the_connection_is_reset(serve):
+    """HTTP/1.0 without a length: an orderly end would say that it is whole."""
+    server = serve("basic:application", send_timeout="500ms", loglevel="debug")
+    with server.client() as client:
+        client.send(b"GET /big?mib=64 HTTP/1.0\r\n\r\n")
+        server.wait_for_line("connection cut: send_timeout", 10)
+        with pytest.raises(ConnectionResetError):
+            while client.socket.recv(262144):
+                pass
+
+
 def test_full_queue_is_503_with_retry_after(serve, meeting):
     server = serve("basic:application", threads=1, max_queue="2")
     running = server.client()

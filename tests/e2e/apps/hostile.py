@@ -385,7 +385,76 @@ if path := os.environ.get("TEST_ATEXIT"):
             file.write(f"{os.getpid()}\n")
 
 
+class LateHead:
+    """Fails, and sends a head when it is closed."""
+
+    def __init__(self, start_response, size):
+        self.start_response = start_response
+        self.size = size
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        raise RuntimeError("no piece")
+
+    def close(self):
+        self.start_response("200 OK", [("X-Late", "y" * self.size)])
+
+
+def head_in_close(environ, query, start_response):
+    return LateHead(start_response, int(query["size"]))
+
+
+def fork_writes(environ, query, start_response):
+    """write() in a child; answers with the child's exit status."""
+    write = start_response("200 OK", [("Content-Type", "text/plain")])
+    child = os.fork()
+    if child == 0:
+        write(b"x" * 100)
+        os._exit(99)
+    _, status = os.waitpid(child, 0)
+    return [b"%d" % os.waitstatus_to_exitcode(status)]
+
+
+def write_elsewhere(environ, query, start_response):
+    """The name of what write() raises in a thread of the application's."""
+    write = start_response("200 OK", [("Content-Type", "text/plain")])
+    raised = []
+
+    def run():
+        try:
+            write(b"elsewhere")
+        except Exception as e:
+            raised.append(type(e).__name__)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    return [raised[0].encode()]
+
+
+class HeldClose:
+    def __init__(self, at):
+        self.at = at
+
+    def __iter__(self):
+        return iter([b"piece"])
+
+    def close(self):
+        basic.hold_at(self.at)
+
+
+def hold_in_close(environ, query, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return HeldClose(query["at"])
+
+
 PAGES = basic.PAGES | {
+    "/head-in-close": head_in_close,
+    "/fork-writes": fork_writes,
+    "/write-elsewhere": write_elsewhere,
+    "/hold-in-close": hold_in_close,
     "/raise-before": raise_before,
     "/raise-after-start": raise_after_start,
     "/raise-in-first-step": raise_in_first_step,

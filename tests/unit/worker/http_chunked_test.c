@@ -13,6 +13,7 @@
 
 #define ROOM (1 << 12)
 #define X10  "xxxxxxxxxx"
+#define Z40  "0000000000000000000000000000000000000000"
 #define X40  X10 X10 X10 X10
 
 static const struct http_limits limits = {
@@ -174,7 +175,8 @@ static const struct {
 	ROW("trailers for ever", "0\r\na: " X40 "\r\nb: " X40 "\r\nc: " X40
 	    "\r\nd: " X40 "\r\n\r\n", "", 431),
 	ROW("extensions for ever", "1;" X40 X40 "\r\nx\r\n1;" X40 X40
-	    "\r\nx\r\n" LAST, "", 431),
+	    "\r\nx\r\n1;" X40 X40 "\r\nx\r\n" LAST, "", 431),
+	ROW("zeros for ever", Z40 Z40 Z40 Z40 Z40 "1\r\nx\r\n" LAST, "", 431),
 };
 /* clang-format on */
 

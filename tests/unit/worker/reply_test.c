@@ -84,7 +84,8 @@ Test(reply, known_length_comes_exact)
 	begin(&http11, 5);
 	cr_expect_eq(reply_body(&reply, "he", 2, &taken), 0);
 	cr_expect_eq(reply_body(&reply, "llo", 3, &taken), 0);
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	cr_expect(collect());
 	cr_expect_eq(reply_send(&reply, sockets[0]), REPLY_SENT);
 	cr_expect_str_eq(body(), "hello");
@@ -102,7 +103,8 @@ Test(reply, unknown_length_comes_in_chunks)
 	cr_expect_eq(reply_body(&reply, "hello", 5, &taken), 0);
 	cr_expect_eq(reply_body(&reply, "", 0, &taken), 0, "no empty chunk");
 	cr_expect_eq(reply_body(&reply, "0123456789abcdef", 16, &taken), 0);
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	cr_expect(collect());
 	cr_expect_eq(reply_send(&reply, sockets[0]), REPLY_SENT);
 	cr_expect_str_eq(
@@ -115,7 +117,8 @@ Test(reply, http10_gets_no_chunks)
 
 	begin(&http10, -1);
 	cr_expect_eq(reply_body(&reply, "hello", 5, &taken), 0);
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	cr_expect(collect());
 	cr_expect_eq(reply_send(&reply, sockets[0]), REPLY_SENT);
 	cr_expect_str_eq(body(), "hello");
@@ -131,7 +134,8 @@ Test(reply, body_past_content_length_is_dropped)
 	cr_expect_eq(taken, 4);
 	cr_expect_eq(reply_body(&reply, "more", 4, &taken), 0);
 	cr_expect_eq(taken, 0);
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	collect();
 	reply_send(&reply, sockets[0]);
 	cr_expect_str_eq(body(), "hell");
@@ -145,7 +149,8 @@ Test(reply, body_short_of_content_length_has_failed)
 
 	begin(&http11, 6);
 	cr_expect_eq(reply_body(&reply, "hello", 5, &taken), 0);
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	cr_expect(reply.failed);
 	collect();
 }
@@ -156,7 +161,8 @@ Test(reply, failed_chunked_reply_has_no_last_chunk)
 
 	begin(&http11, -1);
 	cr_expect_eq(reply_body(&reply, "hello", 5, &taken), 0);
-	reply_end(&reply, false);
+	reply_finish(&reply, false);
+	reply_end(&reply);
 	collect();
 	reply_send(&reply, sockets[0]);
 	cr_expect_str_eq(body(), "5\r\nhello\r\n");
@@ -172,7 +178,8 @@ Test(reply, head_request_gets_no_body)
 	begin(&context, 5);
 	cr_expect_eq(reply_body(&reply, "hello", 5, &taken), 0);
 	cr_expect_eq(taken, 0);
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	collect();
 	reply_send(&reply, sockets[0]);
 	cr_expect_str_eq(body(), "");
@@ -197,7 +204,8 @@ Test(reply, file_is_sent_from_its_offset_and_closed)
 
 	begin(&http11, 4);
 	cr_expect_eq(reply_file(&reply, fd, 3, 4), 0);
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	collect();
 	cr_expect_eq(reply_send(&reply, sockets[0]), REPLY_SENT);
 	cr_expect_str_eq(body(), "3456");
@@ -210,7 +218,8 @@ Test(reply, file_of_unknown_length_is_one_chunk)
 
 	begin(&http11, -1);
 	cr_expect_eq(reply_file(&reply, fd, 0, 10), 0);
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	collect();
 	cr_expect_eq(reply_send(&reply, sockets[0]), REPLY_SENT);
 	cr_expect_str_eq(body(), "a\r\n0123456789\r\n0\r\n\r\n");
@@ -222,7 +231,8 @@ Test(reply, file_that_became_shorter_fails)
 
 	begin(&http11, 20);
 	cr_expect_eq(reply_file(&reply, fd, 0, 20), 0);
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	collect();
 	cr_expect_eq(reply_send(&reply, sockets[0]), REPLY_FAILED);
 	cr_expect_eq(errno, EIO);
@@ -235,7 +245,8 @@ Test(reply, file_is_closed_where_nothing_is_sent)
 	begin(&http11, 0);
 	cr_expect_eq(reply_file(&reply, fd, 0, 10), 0);
 	cr_expect_eq(fcntl(fd, F_GETFD), -1);
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	collect();
 }
 
@@ -247,7 +258,8 @@ Test(reply, flush_and_end_stand_in_the_list_once)
 	reply_flush(&reply);
 	reply_flush(&reply);
 	cr_expect_eq(reply_body(&reply, "x", 1, &taken), 0);
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	cr_expect(collect(), "DONE is told with what was flushed before");
 	cr_expect_null(completion_take(&completions));
 }
@@ -262,15 +274,17 @@ Test(reply, collected_reply_can_be_flushed_again)
 	cr_expect_eq(reply_body(&reply, "x", 1, &taken), 0);
 	reply_flush(&reply);
 	cr_expect_not(collect());
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	cr_expect(collect());
 }
 
 Test(reply, client_that_left_before_the_start_is_not_served)
 {
-	cr_expect(reply_set_gone(&reply), "no thread has it yet");
+	reply_set_gone(&reply, true);
 	cr_expect_not(reply_start(&reply));
-	reply_end(&reply, false);
+	reply_finish(&reply, false);
+	reply_end(&reply);
 	cr_expect(collect());
 	cr_expect_not(reply.begun);
 }
@@ -281,13 +295,37 @@ Test(reply, client_that_left_after_the_start_is_answered_all_the_same)
 	size_t taken;
 
 	cr_assert(reply_start(&reply));
-	cr_expect_not(reply_set_gone(&reply), "a thread has it");
+	reply_set_gone(&reply, true); /* too late: a thread has it */
 	cr_expect(reply_is_gone(&reply));
 	cr_assert_eq(http_reply_status(&reply.head, "200 OK", 6, &why), 0);
 	cr_assert_eq(reply_begin(&reply, &http11, 2), 0);
 	cr_expect_eq(reply_body(&reply, "ok", 2, &taken), 0);
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	collect();
+}
+
+Test(reply, client_that_left_while_a_thread_is_free_is_served)
+{
+	reply_set_gone(&reply, false);
+	cr_expect(reply_start(&reply));
+	cr_expect(reply_is_gone(&reply));
+	reply_end(&reply);
+	collect();
+}
+
+Test(reply, nothing_is_added_behind_the_end)
+{
+	size_t taken;
+
+	begin(&http11, -1);
+	reply_finish(&reply, true);
+	cr_expect_eq(reply_body(&reply, "x", 1, &taken), -1);
+	cr_expect_eq(errno, ECANCELED);
+	reply_end(&reply);
+	collect();
+	reply_send(&reply, sockets[0]);
+	cr_expect_str_eq(body(), "0\r\n\r\n");
 }
 
 Test(reply, aborted_reply_takes_nothing_more)
@@ -300,7 +338,8 @@ Test(reply, aborted_reply_takes_nothing_more)
 	cr_expect_eq(errno, ECANCELED);
 	cr_expect_eq(reply_wait(&reply), -1);
 	cr_expect_eq(errno, ECANCELED);
-	reply_end(&reply, false);
+	reply_finish(&reply, false);
+	reply_end(&reply);
 	while (completion_take(&completions) == NULL)
 		;
 	reply_collect(&reply);
@@ -351,7 +390,8 @@ stream(void *arg UNUSED)
 		if (reply_is_full(&reply) && reply_wait(&reply) == -1)
 			abort();
 	}
-	reply_end(&reply, true);
+	reply_finish(&reply, true);
+	reply_end(&reply);
 	return (NULL);
 }
 
