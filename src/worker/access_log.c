@@ -147,10 +147,11 @@ body_sent(const struct reply *reply)
 {
 	uint64_t head = reply->head_len;
 
-	if (reply->sent <= head)
+	if (reply->outbox.sent <= head)
 		return (0);
-	return (reply->sent - head < reply->body_len ? reply->sent - head
-						     : reply->body_len);
+	return (reply->outbox.sent - head < reply->body_len
+		    ? reply->outbox.sent - head
+		    : reply->body_len);
 }
 
 static void

@@ -29,7 +29,7 @@ completion_list_close(struct completion_list *list)
  * push, so an item that comes back at the same address does no harm.
  */
 void
-completion_push(struct completion_list *list, struct completion *item)
+completion_push_quiet(struct completion_list *list, struct completion *item)
 {
 	struct completion *head =
 	    atomic_load_explicit(&list->head, memory_order_relaxed);
@@ -37,10 +37,22 @@ completion_push(struct completion_list *list, struct completion *item)
 	do
 		item->next = head;
 	while (!atomic_compare_exchange_weak(&list->head, &head, item));
+}
+
+void
+completion_push(struct completion_list *list, struct completion *item)
+{
+	completion_push_quiet(list, item);
 
 	/* Many may see the loop asleep; one of them wakes it. */
 	if (atomic_load(&list->asleep) && atomic_exchange(&list->asleep, false))
 		completion_wake(list);
+}
+
+bool
+completion_is_asleep(const struct completion_list *list)
+{
+	return (atomic_load_explicit(&list->asleep, memory_order_relaxed));
 }
 
 /*

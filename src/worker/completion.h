@@ -32,6 +32,13 @@ void completion_list_close(struct completion_list *);
 /* Any thread.  The item belongs to the loop from here on. */
 void completion_push(struct completion_list *, struct completion *);
 
+/* The same, but leaves a loop asleep that sleeps: it finds the item when it wakes
+ * for something else. */
+void completion_push_quiet(struct completion_list *, struct completion *);
+
+/* The loop waits for events, or is about to. */
+bool completion_is_asleep(const struct completion_list *);
+
 /* Wakes the loop without an item; any thread. */
 void completion_wake(struct completion_list *);
 

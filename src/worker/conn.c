@@ -44,6 +44,8 @@ static const struct {
 _Static_assert(nitems(states) == CONN_NSTATES, "a state has no row");
 
 static void conn_close(struct conn *);
+static void bury(struct conn_list *);
+static void collect(struct conn_list *);
 static void on_event(evutil_socket_t, short, void *);
 static void on_timer(evutil_socket_t, short, void *);
 
@@ -59,6 +61,7 @@ conn_list_open(const struct conn_settings *settings)
 	list->settings = *settings;
 	TAILQ_INIT(&list->conns);
 	TAILQ_INIT(&list->work);
+	TAILQ_INIT(&list->dead);
 	deadline_queue_init(&list->header, settings->header_timeout_ms);
 	deadline_queue_init(&list->body, settings->body_timeout_ms);
 	deadline_queue_init(&list->keepalive, settings->keepalive_ms);
@@ -85,6 +88,9 @@ conn_list_close(struct conn_list **listp)
 		if (c->state != CONN_RUNNING && c->state != CONN_ORPHANED)
 			conn_close(c);
 	}
+	bury(list);
+	while (list->nspare > 0)
+		request_free(&list->spare[--list->nspare]);
 	event_del(&list->timer);
 	if (TAILQ_EMPTY(&list->conns))
 		free(list);
@@ -136,7 +142,8 @@ conn_open(struct conn_list *list, int fd, const struct sockaddr *sa,
 	conn_set_deadline(c, &list->header);
 }
 
-/* c is gone afterwards. */
+/* c is dead afterwards: its memory stays until the end of the callback, for whoever
+ * still has it in hand. */
 static void
 conn_close(struct conn *c)
 {
@@ -153,8 +160,7 @@ conn_close(struct conn *c)
 		conn_end_request(c);
 	TAILQ_REMOVE(&list->conns, c, link);
 	list->count--;
-	explicit_bzero(&c->magic, sizeof(c->magic));
-	free(c);
+	TAILQ_INSERT_TAIL(&list->dead, c, link);
 	list->settings.on_close(list->settings.arg);
 }
 
@@ -174,7 +180,7 @@ conn_yield(struct conn *c)
 	TAILQ_INSERT_TAIL(&c->list->work, c, work);
 }
 
-/* Goes on until there is nothing to do but wait; c may be gone afterwards. */
+/* Goes on until there is nothing to do but wait; c may be dead afterwards. */
 static void
 conn_run(struct conn *c)
 {
@@ -188,6 +194,19 @@ conn_run(struct conn *c)
 		conn_close(c);
 	else if (step == CONN_MORE)
 		conn_yield(c);
+}
+
+/* The dead have no events and stand in no list but this. */
+static void
+bury(struct conn_list *list)
+{
+	struct conn *c;
+
+	while ((c = TAILQ_FIRST(&list->dead)) != NULL) {
+		TAILQ_REMOVE(&list->dead, c, link);
+		explicit_bzero(&c->magic, sizeof(c->magic));
+		free(c);
+	}
 }
 
 /* libevent: the descriptor has become readable, writable, or ended. */
@@ -205,9 +224,12 @@ on_event(evutil_socket_t fd, short what, void *arg)
 		c->readable = true;
 	if (what & EV_CLOSED)
 		c->peer_closed = true;
+	/* A thread may have sent the reply that this is the answer to. */
+	collect(c->list);
 	if (c->state == CONN_RUNNING && c->readable)
 		conn_peer_check(c);
-	conn_run(c);
+	if (c->state != CONN_CLOSED)
+		conn_run(c);
 }
 
 /* ---- deadlines ---- */
@@ -317,19 +339,27 @@ on_completion(struct completion *completion)
 	conn_run(c);
 }
 
-void
-conn_list_turn(struct conn_list *list)
+static void
+collect(struct conn_list *list)
 {
 	struct completion *completion, *next;
-	struct conn *c, *last;
-	bool is_last;
 
-	list->now_ms = clock_ms();
 	completion = completion_take(&list->settings.context->completions);
 	for (; completion != NULL; completion = next) {
 		next = completion->next;
 		on_completion(completion);
 	}
+}
+
+void
+conn_list_turn(struct conn_list *list)
+{
+	struct conn *c, *last;
+	bool is_last;
+
+	list->now_ms = clock_ms();
+	bury(list);
+	collect(list);
 	/* One turn each: who yields again comes behind the last of now. */
 	last = TAILQ_LAST(&list->work, conn_queue);
 	for (is_last = last == NULL; !is_last;) {

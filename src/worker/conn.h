@@ -56,6 +56,9 @@ void conn_list_turn(struct conn_list *);
 /* Some connection still has to go on: do not wait for events. */
 bool conn_list_has_work(const struct conn_list *);
 
+/* About once a second: memory that a burst has left behind. */
+void conn_list_tick(struct conn_list *);
+
 /*
  * No further requests: idle connections are closed at once, unless a request is
  * already there to be read; the others after the one in hand.

@@ -84,14 +84,44 @@ text_append(struct request *req, const char *data, size_t len)
 static struct request *
 new_request(struct conn *c)
 {
-	struct request *req = request_new(c->list->settings.context);
+	struct conn_list *list = c->list;
+	struct request *req;
 
-	if (req == NULL)
+	if (list->nspare > 0) {
+		req = list->spare[--list->nspare];
+		if (list->nspare < list->nspare_low)
+			list->nspare_low = list->nspare;
+	} else if ((req = request_new(list->settings.context)) == NULL)
 		return (NULL);
+	req->reply.fd = c->fd;
 	req->conn = c;
 	req->peer = c->peer;
 	req->local = c->local;
 	return (req);
+}
+
+void
+conn_recycle_request(struct conn *c)
+{
+	struct conn_list *list = c->list;
+	struct request *req = c->req;
+
+	c->req = NULL;
+	if (list->nspare == CONN_SPARE_MAX) {
+		request_free(&req);
+		return;
+	}
+	request_reset(req);
+	list->spare[list->nspare++] = req;
+}
+
+/* What a burst left and nobody has used since the last tick goes. */
+void
+conn_list_tick(struct conn_list *list)
+{
+	for (; list->nspare_low > 0; list->nspare_low--)
+		request_free(&list->spare[--list->nspare]);
+	list->nspare_low = list->nspare;
 }
 
 struct request *
@@ -140,7 +170,7 @@ conn_step_idle(struct conn *c)
 static enum conn_step
 back_to_idle(struct conn *c, enum input input)
 {
-	request_free(&c->req);
+	conn_recycle_request(c);
 	conn_enter(c, CONN_IDLE);
 	return (input == INPUT_ENDED ? CONN_CLOSE : CONN_MORE);
 }
@@ -234,6 +264,9 @@ dispatch(struct conn *c)
 		return (spool_failed(c));
 	if (pool_submit(c->list->settings.pool, &req->job) == -1)
 		return (conn_busy(c));
+	if (req->text_len > req->text_used)
+		reply_want_wake(
+		    &req->reply); /* its successor is here already */
 	conn_enter(c, CONN_RUNNING);
 	return (CONN_WAIT);
 }
@@ -402,9 +435,11 @@ conn_peer_check(struct conn *c)
 	n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (n == 0)
 		peer_gone(c);
-	else if (n == -1 && errno == EAGAIN)
+	else if (n > 0)
+		reply_want_wake(&c->req->reply);
+	else if (errno == EAGAIN)
 		c->readable = false;
-	else if (n == -1 && errno != EINTR)
+	else if (errno != EINTR)
 		conn_cut(c, strerrordesc_np(errno));
 }
 

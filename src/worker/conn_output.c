@@ -104,21 +104,21 @@ static enum conn_step
 send_reply(struct conn *c)
 {
 	struct reply *reply = &c->req->reply;
-	uint64_t before = reply->sent;
-	enum reply_progress progress = REPLY_BLOCKED;
+	uint64_t before = reply->outbox.sent;
+	enum outbox_progress progress = OUTBOX_BLOCKED;
 
-	if (c->writable || STAILQ_EMPTY(&reply->sending))
-		progress = reply_send(reply, c->fd);
+	if (c->writable || STAILQ_EMPTY(&reply->outbox.sending))
+		progress = reply_send(reply);
 	switch (progress) {
-	case REPLY_SENT:
+	case OUTBOX_SENT:
 		deadline_cancel(&c->deadline);
 		return (CONN_MORE);
-	case REPLY_BLOCKED:
+	case OUTBOX_BLOCKED:
 		c->writable = false;
-		if (reply->sent != before || c->deadline.queue == NULL)
+		if (reply->outbox.sent != before || c->deadline.queue == NULL)
 			conn_set_deadline(c, &c->list->send);
 		return (CONN_WAIT);
-	case REPLY_YIELD: /* the peer takes, and we are late */
+	case OUTBOX_YIELD: /* the peer takes, and we are late */
 		deadline_cancel(&c->deadline);
 		conn_yield(c);
 		return (CONN_WAIT);
@@ -141,7 +141,7 @@ conn_end_request(struct conn *c)
 
 	if (log != NULL && c->req->text_len > 0)
 		access_log_add(log, c->req);
-	request_free(&c->req);
+	conn_recycle_request(c);
 }
 
 static enum conn_step

@@ -53,6 +53,7 @@ struct conn {
 TAILQ_HEAD(conn_queue, conn);
 
 #define CONN_SCRATCH_SIZE 65536
+#define CONN_SPARE_MAX    128 /* requests kept for reuse, by a burst */
 
 struct conn_list {
 	struct conn_settings settings;
@@ -65,6 +66,9 @@ struct conn_list {
 	struct event timer;
 	uint64_t timer_at_ms; /* DEADLINE_NEVER: not armed */
 	struct deadline_queue header, body, keepalive, send, linger;
+	struct conn_queue dead; /* closed, freed before the next wait */
+	struct request *spare[CONN_SPARE_MAX]; /* requests for reuse */
+	unsigned nspare, nspare_low;           /* low: since the last tick */
 	char scratch[CONN_SCRATCH_SIZE]; /* one read's bytes, within a step */
 };
 
@@ -107,7 +111,9 @@ void conn_peer_check(struct conn *);
 /* The reply cannot be sent any further: cuts it, logs why at debug level. */
 enum conn_step conn_cut(struct conn *, const char *why);
 
-/* The request is over: into the access log, and freed. */
+/* The request is over: into the access log, and recycled. */
 void conn_end_request(struct conn *);
+/* c->req is given back for the next one; NULL afterwards. */
+void conn_recycle_request(struct conn *);
 
 #endif

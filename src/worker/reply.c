@@ -3,96 +3,49 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "check.h"
 #include "fd.h"
-
-/* System calls for one reply before the loop turns to the next connection. */
-#define SENDS_PER_TURN 16
-#define IOVECS         32
-#define SENDFILE_MAX   ((size_t)1 << 20)
 
 /* "ffffffffffffffff\r\n" before a chunk and "\r\n" behind it. */
 #define CHUNK_HEAD_MAX 18
 #define CHUNK_TAIL     2
 
-static void chunk_free(struct reply_chunk *);
-static void chunks_free(struct reply_chunks *);
+/* A thread sends no more than this with the interpreter's lock held. */
+#define DIRECT_MAX 65536
 
 void
 reply_init(
     struct reply *r, struct completion_list *completions, size_t high_watermark)
 {
-	memset(r, 0, sizeof(*r));
+	memset(r, 0, offsetof(struct reply, outbox));
 	r->completions = completions;
 	r->high_watermark = high_watermark;
-	http_reply_init(&r->head);
-	PTHREAD_OK(pthread_mutex_init(&r->lock, NULL));
-	PTHREAD_OK(pthread_cond_init(&r->room, NULL));
-	STAILQ_INIT(&r->outbox);
-	STAILQ_INIT(&r->sending);
+	r->fd = -1;
 	r->remaining = -1;
+	http_reply_init(&r->head);
+	outbox_init(&r->outbox);
+}
+
+void
+reply_reset(struct reply *r)
+{
+	atomic_store_explicit(&r->word, 0, memory_order_relaxed);
+	r->fd = -1;
+	r->remaining = -1;
+	r->head_len = 0;
+	r->body_len = 0;
+	r->begun = r->finished = r->failed = false;
+	http_reply_reset(&r->head);
+	outbox_reset(&r->outbox);
 }
 
 void
 reply_fini(struct reply *r)
 {
-	chunks_free(&r->sending);
-	chunks_free(&r->outbox);
 	http_reply_fini(&r->head);
-	PTHREAD_OK(pthread_cond_destroy(&r->room));
-	PTHREAD_OK(pthread_mutex_destroy(&r->lock));
-}
-
-/* ---- chunks ---- */
-
-static void
-chunk_free(struct reply_chunk *chunk)
-{
-	fd_close(&chunk->fd);
-	if (!chunk->is_static)
-		free(chunk);
-}
-
-static void
-chunks_free(struct reply_chunks *chunks)
-{
-	struct reply_chunk *chunk;
-
-	while ((chunk = STAILQ_FIRST(chunks)) != NULL) {
-		STAILQ_REMOVE_HEAD(chunks, link);
-		chunk_free(chunk);
-	}
-}
-
-/* Room for size bytes behind the chunk itself; *data is where they go. */
-static struct reply_chunk *
-chunk_new(size_t size, char **data)
-{
-	struct reply_chunk *chunk = malloc(sizeof(*chunk) + size);
-
-	if (chunk == NULL)
-		return (NULL);
-	memset(chunk, 0, sizeof(*chunk));
-	chunk->fd = -1;
-	*data = (char *)(chunk + 1);
-	chunk->data = *data;
-	return (chunk);
-}
-
-static void
-outbox_add(struct reply *r, struct reply_chunk *chunk)
-{
-	if (chunk->data != NULL)
-		atomic_fetch_add(&r->pending, chunk->left);
-	PTHREAD_OK(pthread_mutex_lock(&r->lock));
-	STAILQ_INSERT_TAIL(&r->outbox, chunk, link);
-	PTHREAD_OK(pthread_mutex_unlock(&r->lock));
+	outbox_fini(&r->outbox);
 }
 
 /* ---- the thread's side ---- */
@@ -131,17 +84,6 @@ claim(struct reply *r)
 	return (true);
 }
 
-/* The head's text stays where it is until the reply is reset. */
-static struct reply_chunk *
-head_chunk(struct reply *r)
-{
-	r->head_chunk = (struct reply_chunk){.data = r->head.text,
-	    .left = r->head.len,
-	    .fd = -1,
-	    .is_static = true};
-	return (&r->head_chunk);
-}
-
 int
 reply_begin(struct reply *r, const struct http_reply_context *context,
     int64_t known_length)
@@ -157,7 +99,7 @@ reply_begin(struct reply *r, const struct http_reply_context *context,
 	r->head_len = r->head.len;
 	if (r->head.framing == HTTP_REPLY_LENGTH)
 		r->remaining = r->head.length;
-	outbox_add(r, head_chunk(r));
+	outbox_add_head(&r->outbox, r->head.text, r->head.len);
 	return (0);
 }
 
@@ -188,9 +130,8 @@ account(struct reply *r, size_t len)
 int
 reply_body(struct reply *r, const void *data, size_t len, size_t *taken)
 {
-	bool chunked = r->head.framing == HTTP_REPLY_CHUNKED;
-	struct reply_chunk *chunk;
-	char *to;
+	char head[CHUNK_HEAD_MAX + 1], *to;
+	int n = 0;
 
 	ASSERT(r->begun);
 	*taken = allowance(r, len);
@@ -200,20 +141,17 @@ reply_body(struct reply *r, const void *data, size_t len, size_t *taken)
 	}
 	if (*taken == 0)
 		return (0);
-	chunk = chunk_new(*taken + CHUNK_HEAD_MAX + CHUNK_TAIL + 1, &to);
-	if (chunk == NULL)
+	if (r->head.framing == HTTP_REPLY_CHUNKED)
+		n = snprintf(head, sizeof(head), "%zx\r\n", *taken);
+	to = outbox_add(
+	    &r->outbox, (size_t)n + *taken + (n > 0 ? CHUNK_TAIL : 0));
+	if (to == NULL)
 		return (-1);
-	if (chunked)
-		to += snprintf(to, CHUNK_HEAD_MAX + 1, "%zx\r\n", *taken);
-	memcpy(to, data, *taken);
-	to += *taken;
-	if (chunked) {
-		memcpy(to, "\r\n", CHUNK_TAIL);
-		to += CHUNK_TAIL;
-	}
-	chunk->left = (size_t)(to - chunk->data);
+	memcpy(to, head, (size_t)n);
+	memcpy(to + n, data, *taken);
+	if (n > 0)
+		memcpy(to + (size_t)n + *taken, "\r\n", CHUNK_TAIL);
 	account(r, *taken);
-	outbox_add(r, chunk);
 	return (0);
 }
 
@@ -221,15 +159,11 @@ reply_body(struct reply *r, const void *data, size_t len, size_t *taken)
 static int
 add_text(struct reply *r, const char *text, size_t len)
 {
-	struct reply_chunk *chunk;
-	char *to;
+	char *to = outbox_add(&r->outbox, len);
 
-	chunk = chunk_new(len, &to);
-	if (chunk == NULL)
+	if (to == NULL)
 		return (-1);
 	memcpy(to, text, len);
-	chunk->left = len;
-	outbox_add(r, chunk);
 	return (0);
 }
 
@@ -237,47 +171,44 @@ static int
 add_file(struct reply *r, int fd, off_t offset, size_t len)
 {
 	bool chunked = r->head.framing == HTTP_REPLY_CHUNKED;
-	char text[CHUNK_HEAD_MAX + 1], *none;
-	struct reply_chunk *chunk;
-	int n;
+	char text[CHUNK_HEAD_MAX + 1];
+	int n = snprintf(text, sizeof(text), "%zx\r\n", len);
 
-	chunk = chunk_new(0, &none);
-	if (chunk == NULL)
+	if (chunked && add_text(r, text, (size_t)n) == -1)
 		return (-1);
-	n = snprintf(text, sizeof(text), "%zx\r\n", len);
-	if (chunked && add_text(r, text, (size_t)n) == -1) {
-		free(chunk);
+	if (outbox_add_file(&r->outbox, fd, offset, len) == -1) {
+		r->failed = chunked; /* the framing is broken: it will be cut */
 		return (-1);
 	}
-	chunk->data = NULL;
-	chunk->fd = fd;
-	chunk->offset = offset;
-	chunk->left = len;
 	account(r, len);
-	outbox_add(r, chunk);
 	if (chunked && add_text(r, "\r\n", CHUNK_TAIL) == -1)
-		r->failed = true; /* the framing is broken: the end will cut */
+		r->failed = true;
 	return (0);
 }
 
 int
 reply_file(struct reply *r, int fd, off_t offset, size_t len)
 {
+	int result = 0;
+
 	ASSERT(r->begun);
 	len = allowance(r, len);
-	if (!is_aborted(r) && len > 0 && add_file(r, fd, offset, len) == 0)
-		return (0);
-	if (is_aborted(r))
+	if (is_aborted(r) || r->finished) {
 		errno = ECANCELED;
-	else if (len == 0)
-		errno = 0;
+		result = -1;
+	} else if (len > 0) {
+		result = add_file(r, fd, offset, len);
+		if (result == 0)
+			return (0);
+	}
 	fd_close(&fd);
-	return (errno == 0 ? 0 : -1);
+	return (result);
 }
 
 void
 reply_flush(struct reply *r)
 {
+	outbox_publish(&r->outbox);
 	if ((atomic_fetch_or(&r->word, REPLY_QUEUED) & REPLY_QUEUED) == 0)
 		completion_push(r->completions, &r->completion);
 }
@@ -285,25 +216,18 @@ reply_flush(struct reply *r)
 bool
 reply_is_full(const struct reply *r)
 {
-	return (atomic_load(&r->pending) > r->high_watermark);
+	return (outbox_len(&r->outbox) > r->high_watermark);
 }
 
 int
 reply_wait(struct reply *r)
 {
 	reply_flush(r);
-	PTHREAD_OK(pthread_mutex_lock(&r->lock));
-	atomic_store(&r->waiting, true);
-	while (
-	    !is_aborted(r) && atomic_load(&r->pending) > r->high_watermark / 2)
-		PTHREAD_OK(pthread_cond_wait(&r->room, &r->lock));
-	atomic_store(&r->waiting, false);
-	PTHREAD_OK(pthread_mutex_unlock(&r->lock));
-	if (is_aborted(r)) {
-		errno = ECANCELED;
-		return (-1);
-	}
-	return (0);
+	outbox_wait(&r->outbox, r->high_watermark / 2, &r->word, REPLY_ABORTED);
+	if (!is_aborted(r))
+		return (0);
+	errno = ECANCELED;
+	return (-1);
 }
 
 void
@@ -320,13 +244,41 @@ reply_finish(struct reply *r, bool complete)
 		r->failed = true;
 }
 
+/*
+ * The loop sleeps, and all of the reply is here: to send it costs this thread less
+ * than to wake the loop.  True if the loop need not be told before its next turn.
+ * What cannot be sent at once, also because the connection has broken, is the
+ * loop's to deal with.
+ */
+static bool
+send_here(struct reply *r)
+{
+	const struct outbox *o = &r->outbox;
+
+	if (!r->begun || r->failed || o->published || o->has_file ||
+	    o->staged_len > DIRECT_MAX || r->fd == -1 || is_aborted(r) ||
+	    !completion_is_asleep(r->completions))
+		return (false);
+	return (outbox_send_staged(&r->outbox, r->fd) == OUTBOX_SENT &&
+		r->head.keep_alive);
+}
+
 void
 reply_end(struct reply *r)
 {
+	bool sent = false;
+	unsigned old;
+
 	if (!r->finished)
 		r->failed = true;
-	if ((atomic_fetch_or(&r->word, REPLY_DONE | REPLY_QUEUED) &
-		REPLY_QUEUED) == 0)
+	else
+		sent = send_here(r);
+	old = atomic_fetch_or(&r->word, REPLY_DONE | REPLY_QUEUED);
+	if (old & REPLY_QUEUED)
+		return;
+	if (sent && (old & (REPLY_WAKE | REPLY_ABORTED)) == 0)
+		completion_push_quiet(r->completions, &r->completion);
+	else
 		completion_push(r->completions, &r->completion);
 }
 
@@ -338,11 +290,9 @@ reply_collect(struct reply *r)
 	unsigned old = atomic_fetch_and(&r->word, ~(unsigned)REPLY_QUEUED);
 
 	ASSERT(old & REPLY_QUEUED);
-	PTHREAD_OK(pthread_mutex_lock(&r->lock));
-	STAILQ_CONCAT(&r->sending, &r->outbox);
-	PTHREAD_OK(pthread_mutex_unlock(&r->lock));
+	outbox_collect(&r->outbox, (old & REPLY_DONE) != 0);
 	if (old & REPLY_ABORTED)
-		chunks_free(&r->sending);
+		outbox_discard(&r->outbox);
 	return (old);
 }
 
@@ -359,13 +309,17 @@ reply_set_gone(struct reply *r, bool drop)
 }
 
 void
+reply_want_wake(struct reply *r)
+{
+	atomic_fetch_or(&r->word, REPLY_WAKE);
+}
+
+void
 reply_abort(struct reply *r)
 {
 	atomic_fetch_or(&r->word, REPLY_ABORTED | REPLY_GONE);
-	chunks_free(&r->sending);
-	PTHREAD_OK(pthread_mutex_lock(&r->lock));
-	PTHREAD_OK(pthread_cond_signal(&r->room));
-	PTHREAD_OK(pthread_mutex_unlock(&r->lock));
+	outbox_discard(&r->outbox);
+	outbox_wake(&r->outbox);
 }
 
 /* Of a text that has its body behind it. */
@@ -381,101 +335,16 @@ head_length(const struct http_reply *head)
 void
 reply_put_head(struct reply *r)
 {
-	struct reply_chunk *chunk = head_chunk(r);
-
 	ASSERT(!r->begun && r->head.len > 0);
 	r->begun = true;
 	r->head_len = head_length(&r->head);
 	r->body_len = r->head.len - r->head_len;
-	atomic_fetch_add(&r->pending, chunk->left);
-	STAILQ_INSERT_TAIL(&r->sending, chunk, link);
+	outbox_add_head(&r->outbox, r->head.text, r->head.len);
+	outbox_collect(&r->outbox, true);
 }
 
-static void
-make_room(struct reply *r, size_t sent)
+enum outbox_progress
+reply_send(struct reply *r)
 {
-	size_t before = atomic_fetch_sub(&r->pending, sent);
-
-	ASSERT(before >= sent);
-	if (before - sent > r->high_watermark / 2 || !atomic_load(&r->waiting))
-		return;
-	PTHREAD_OK(pthread_mutex_lock(&r->lock));
-	PTHREAD_OK(pthread_cond_signal(&r->room));
-	PTHREAD_OK(pthread_mutex_unlock(&r->lock));
-}
-
-static ssize_t
-send_memory(struct reply *r, int fd)
-{
-	struct iovec iov[IOVECS];
-	struct msghdr msg = {.msg_iov = iov};
-	struct reply_chunk *chunk;
-	size_t left;
-	ssize_t n;
-
-	STAILQ_FOREACH (chunk, &r->sending, link) {
-		if (chunk->data == NULL || msg.msg_iovlen == IOVECS)
-			break;
-		iov[msg.msg_iovlen].iov_base = (void *)(uintptr_t)chunk->data;
-		iov[msg.msg_iovlen++].iov_len = chunk->left;
-	}
-	n = sendmsg(fd, &msg,
-	    MSG_NOSIGNAL | MSG_DONTWAIT | (chunk != NULL ? MSG_MORE : 0));
-	if (n <= 0)
-		return (n);
-	for (left = (size_t)n; left > 0;) {
-		chunk = STAILQ_FIRST(&r->sending);
-		if (left < chunk->left) {
-			chunk->data += left;
-			chunk->left -= left;
-			break;
-		}
-		left -= chunk->left;
-		STAILQ_REMOVE_HEAD(&r->sending, link);
-		chunk_free(chunk);
-	}
-	make_room(r, (size_t)n);
-	return (n);
-}
-
-static ssize_t
-send_file(struct reply *r, int fd)
-{
-	struct reply_chunk *chunk = STAILQ_FIRST(&r->sending);
-	size_t len = chunk->left < SENDFILE_MAX ? chunk->left : SENDFILE_MAX;
-	ssize_t n = sendfile(fd, chunk->fd, &chunk->offset, len);
-
-	if (n == 0) { /* the file has become shorter than was promised */
-		errno = EIO;
-		return (-1);
-	}
-	if (n == -1)
-		return (-1);
-	chunk->left -= (size_t)n;
-	if (chunk->left == 0) {
-		STAILQ_REMOVE_HEAD(&r->sending, link);
-		chunk_free(chunk);
-	}
-	return (n);
-}
-
-enum reply_progress
-reply_send(struct reply *r, int fd)
-{
-	struct reply_chunk *chunk;
-	unsigned i;
-	ssize_t n;
-
-	for (i = 0; (chunk = STAILQ_FIRST(&r->sending)) != NULL; i++) {
-		if (i == SENDS_PER_TURN)
-			return (REPLY_YIELD);
-		n = chunk->data != NULL ? send_memory(r, fd) : send_file(r, fd);
-		if (n >= 0)
-			r->sent += (uint64_t)n;
-		else if (errno == EAGAIN)
-			return (REPLY_BLOCKED);
-		else if (errno != EINTR)
-			return (REPLY_FAILED);
-	}
-	return (REPLY_SENT);
+	return (outbox_send(&r->outbox, r->fd, r->high_watermark / 2));
 }

@@ -2,8 +2,12 @@
  * reply - the answer to one request, on its way from a thread to the loop.
  *
  * The thread writes (reply_begin .. reply_end), the loop sends (reply_collect,
- * reply_send).  Between them stand the outbox, under a lock, and one atomic
- * word, the reply port's: see enum reply_bit.
+ * reply_send).  Between them stand the outbox and one atomic word, the reply
+ * port's: see enum reply_bit.
+ *
+ * Who sends adapts: a reply made in one go while the loop sleeps is sent by the
+ * thread itself, without waking the loop; it then learns of the end in its next
+ * turn.  Everything else the loop sends.
  *
  * The descriptor is the connection's and stays open until DONE has been
  * collected.  DONE and QUEUED are set in one step, so the loop cannot free what
@@ -16,16 +20,15 @@
 #ifndef CGTHREAD_REPLY_H
 #define CGTHREAD_REPLY_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "completion.h"
 #include "http_reply.h"
+#include "outbox.h"
 
 enum reply_bit {
 	/* Who answers: set once, by compare-and-swap, before the first byte;
@@ -37,26 +40,16 @@ enum reply_bit {
 	REPLY_ABORTED =
 	    1 << 4, /* nothing more is sent: the thread should stop */
 	REPLY_QUEUED = 1 << 5, /* it stands in the completion list */
-	REPLY_DONE = 1 << 6    /* the thread's last touch */
+	REPLY_DONE = 1 << 6,   /* the thread's last touch */
+	REPLY_WAKE = 1 << 7    /* the loop wants to hear of DONE at once */
 };
-
-/* A piece of the reply: bytes in memory, or a range of a file. */
-struct reply_chunk {
-	STAILQ_ENTRY(reply_chunk) link;
-	const char *data; /* NULL: a file */
-	size_t left;      /* bytes not sent yet */
-	int fd;           /* owned; -1 = memory */
-	off_t offset;
-	bool is_static; /* part of something else: not to be freed */
-};
-
-STAILQ_HEAD(reply_chunks, reply_chunk);
 
 struct reply {
 	struct completion completion; /* first: the list's items are replies */
 	atomic_uint word;
 	struct completion_list *completions; /* (const) the loop's */
 	size_t high_watermark;               /* (const) bytes */
+	int fd; /* (loop, then const) of the connection, for a thread to send on */
 
 	/* the thread's, then after DONE the loop's */
 	struct http_reply head;
@@ -67,20 +60,12 @@ struct reply {
 	bool finished;     /* nothing more will be */
 	bool failed;       /* ended before its framing was satisfied */
 
-	pthread_mutex_t lock; /* guards the outbox */
-	pthread_cond_t room;
-	struct reply_chunks outbox;    /* (lock) */
-	atomic_bool waiting;           /* the thread sleeps on room */
-	atomic_size_t pending;         /* bytes in memory, unsent */
-	struct reply_chunk head_chunk; /* the head's place in the lists */
-
-	/* the loop's */
-	struct reply_chunks sending;
-	uint64_t sent; /* bytes on the wire, head included */
+	struct outbox outbox;
 };
 
 void reply_init(
     struct reply *, struct completion_list *, size_t high_watermark);
+void reply_reset(struct reply *); /* as new, for the next request */
 void reply_fini(struct reply *);
 
 /* ---- the thread that runs the request ---- */
@@ -140,14 +125,10 @@ void reply_abort(struct reply *);
 /* The server's own answer, head with body, where no thread has the request. */
 void reply_put_head(struct reply *);
 
-enum reply_progress {
-	REPLY_SENT,    /* nothing is left to send */
-	REPLY_BLOCKED, /* the socket is full */
-	REPLY_YIELD,   /* there is more, but others have waited long enough */
-	REPLY_FAILED   /* errno says why */
-};
+/* Something waits for the end of this reply: wake the loop for it. */
+void reply_want_wake(struct reply *);
 
-/* Sends what it can, without blocking; reply->sent tells how far it got. */
-enum reply_progress reply_send(struct reply *, int fd);
+/* Sends what it can, without blocking; outbox.sent tells how far it got. */
+enum outbox_progress reply_send(struct reply *);
 
 #endif

@@ -10,6 +10,9 @@
 
 #define REQUEST_MAGIC 0x72657131u
 
+/* A larger buffer of text is not kept for the next request. */
+#define TEXT_KEPT_MAX 16384
+
 struct request *
 request_new(struct request_context *context)
 {
@@ -28,6 +31,28 @@ request_new(struct request_context *context)
 	spool_init(&req->spool, context->body_buffer, context->spool_dir);
 	http_parser_init(&req->parser, &req->head, &context->limits);
 	return (req);
+}
+
+void
+request_reset(struct request *req)
+{
+	ASSERT(req->magic == REQUEST_MAGIC);
+	if (req->text_size > TEXT_KEPT_MAX) {
+		free(req->text);
+		req->text = NULL;
+		req->text_size = 0;
+	}
+	req->text_len = req->head_len = req->parsed = req->text_used = 0;
+	req->body = NULL;
+	req->body_len = 0;
+	req->conn = NULL;
+	req->spool_error = 0;
+	req->thread = 0;
+	reply_reset(&req->reply);
+	spool_fini(&req->spool);
+	spool_init(
+	    &req->spool, req->context->body_buffer, req->context->spool_dir);
+	http_parser_init(&req->parser, &req->head, &req->context->limits);
 }
 
 void

@@ -65,6 +65,8 @@ struct request {
 
 struct request *request_new(struct request_context *); /* NULL: ENOMEM */
 void request_free(struct request **);
+/* As new, with the memory that it has; the loop, with nothing out. */
+void request_reset(struct request *);
 
 struct request *request_of_job(struct pool_job *);
 struct request *request_of_completion(struct completion *);

@@ -30,6 +30,8 @@
  */
 #define LOG_RETRY_MS 100
 
+#define TICK_MS 1000
+
 /* After INT or QUIT: for atexit and the like. */
 #define QUICK_EXIT_SECONDS 1
 
@@ -71,7 +73,7 @@ struct worker {
 	struct conn_list *conns;
 	struct acceptor *acceptor;
 
-	struct event control, wake, log_retry, drain_timer, pool_tick;
+	struct event control, wake, log_retry, drain_timer, pool_tick, tick;
 	struct event term, interrupt, quit;
 };
 
@@ -82,6 +84,7 @@ static void on_wake(evutil_socket_t, short, void *);
 static void on_log_retry(evutil_socket_t, short, void *);
 static void on_drain_timeout(evutil_socket_t, short, void *);
 static void on_pool_tick(evutil_socket_t, short, void *);
+static void on_tick(evutil_socket_t, short, void *);
 
 static void
 enter(struct worker *w, enum worker_state to)
@@ -188,6 +191,7 @@ init_events(struct worker *w)
 	evtimer_assign(&w->log_retry, w->base, on_log_retry, w);
 	evtimer_assign(&w->drain_timer, w->base, on_drain_timeout, w);
 	evtimer_assign(&w->pool_tick, w->base, on_pool_tick, w);
+	event_assign(&w->tick, w->base, -1, EV_PERSIST, on_tick, w);
 }
 
 /* Every descriptor that is ours by now; standard ones and the error log are
@@ -365,6 +369,18 @@ on_pool_tick(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 	pool_tick(w->pool);
 }
 
+/*
+ * libevent: once a second.  The turn that follows takes the replies that threads
+ * have sent themselves and of which nobody has waited to hear.
+ */
+static void
+on_tick(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
+{
+	struct worker *w = arg;
+
+	conn_list_tick(w->conns);
+}
+
 /* ---- the loop ---- */
 
 /* The turn's requests go to the threads. */
@@ -444,6 +460,7 @@ enum worker_exit
 worker_run(const struct config *cfg, const struct heritage *heritage)
 {
 	static struct worker worker;
+	struct timeval tick = timeval_of(TICK_MS);
 	struct worker *w = &worker;
 
 	w->cfg = cfg;
@@ -465,6 +482,7 @@ worker_run(const struct config *cfg, const struct heritage *heritage)
 
 	open_pool(w); /* after the release: its threads enter the gate */
 	open_connections(w, heritage);
+	add_event(&w->tick, &tick);
 	add_event(&w->control, NULL);
 	add_event(&w->wake, NULL);
 	add_event(&w->term, NULL);

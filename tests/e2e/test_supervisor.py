@@ -582,8 +582,8 @@ def test_closed_standard_descriptors_do_no_harm(serve, fake, tmp_path):
     server = serve(
         APP, errorlog=log, env=fake(GOOD), program=str(wrapper), wait=False
     )
-    wait_until(lambda: log.exists() and "ready in" in log.read_text(), "it is ready")
-    assert "stdout: is active" in log.read_text()
+    said = "stdout: is active"
+    wait_until(lambda: log.exists() and said in log.read_text(), "it is active")
     assert server.terminate() == 0
 
 

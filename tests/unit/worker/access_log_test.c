@@ -43,7 +43,7 @@ request_from(const char *head, int status, uint64_t body_len)
 	req->reply.head.status = status;
 	req->reply.head_len = 100;
 	req->reply.body_len = body_len;
-	req->reply.sent = 100 + body_len;
+	req->reply.outbox.sent = 100 + body_len;
 	return (req);
 }
 
@@ -142,10 +142,10 @@ Test(access_log, bytes_are_those_that_left)
 	struct request *req =
 	    request_from("GET / HTTP/1.1\r\nHost: h\r\n\r\n", 200, 5000);
 
-	req->reply.sent = 100 + 42; /* then it was cut */
+	req->reply.outbox.sent = 100 + 42; /* then it was cut */
 	cr_expect(matches(line_of(ACCESS_LOG_COMMON, req), " 200 42\n$"));
 	req = request_from("GET / HTTP/1.1\r\nHost: h\r\n\r\n", 200, 5000);
-	req->reply.sent = 50; /* within the head */
+	req->reply.outbox.sent = 50; /* within the head */
 	cr_expect(matches(line_of(ACCESS_LOG_COMMON, req), " 200 0\n$"));
 }
 

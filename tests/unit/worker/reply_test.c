@@ -30,6 +30,7 @@ set_up(void)
 	cr_assert_eq(
 	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sockets), 0);
 	reply_init(&reply, &completions, HIGH_WATERMARK);
+	reply.fd = sockets[0];
 }
 
 static void
@@ -87,12 +88,12 @@ Test(reply, known_length_comes_exact)
 	reply_finish(&reply, true);
 	reply_end(&reply);
 	cr_expect(collect());
-	cr_expect_eq(reply_send(&reply, sockets[0]), REPLY_SENT);
+	cr_expect_eq(reply_send(&reply), OUTBOX_SENT);
 	cr_expect_str_eq(body(), "hello");
 	cr_expect_not(reply.failed);
 	cr_expect(reply.head.keep_alive);
-	cr_expect_eq(reply.sent, reply.head_len + 5);
-	cr_expect_eq(atomic_load(&reply.pending), 0);
+	cr_expect_eq(reply.outbox.sent, reply.head_len + 5);
+	cr_expect_eq(atomic_load(&reply.outbox.pending), 0);
 }
 
 Test(reply, unknown_length_comes_in_chunks)
@@ -106,7 +107,7 @@ Test(reply, unknown_length_comes_in_chunks)
 	reply_finish(&reply, true);
 	reply_end(&reply);
 	cr_expect(collect());
-	cr_expect_eq(reply_send(&reply, sockets[0]), REPLY_SENT);
+	cr_expect_eq(reply_send(&reply), OUTBOX_SENT);
 	cr_expect_str_eq(
 	    body(), "5\r\nhello\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n");
 }
@@ -120,7 +121,7 @@ Test(reply, http10_gets_no_chunks)
 	reply_finish(&reply, true);
 	reply_end(&reply);
 	cr_expect(collect());
-	cr_expect_eq(reply_send(&reply, sockets[0]), REPLY_SENT);
+	cr_expect_eq(reply_send(&reply), OUTBOX_SENT);
 	cr_expect_str_eq(body(), "hello");
 	cr_expect_not(reply.head.keep_alive);
 }
@@ -137,7 +138,7 @@ Test(reply, body_past_content_length_is_dropped)
 	reply_finish(&reply, true);
 	reply_end(&reply);
 	collect();
-	reply_send(&reply, sockets[0]);
+	reply_send(&reply);
 	cr_expect_str_eq(body(), "hell");
 	cr_expect_not(reply.failed);
 	cr_expect_not(reply.head.keep_alive);
@@ -164,7 +165,7 @@ Test(reply, failed_chunked_reply_has_no_last_chunk)
 	reply_finish(&reply, false);
 	reply_end(&reply);
 	collect();
-	reply_send(&reply, sockets[0]);
+	reply_send(&reply);
 	cr_expect_str_eq(body(), "5\r\nhello\r\n");
 	cr_expect(reply.failed);
 }
@@ -181,7 +182,7 @@ Test(reply, head_request_gets_no_body)
 	reply_finish(&reply, true);
 	reply_end(&reply);
 	collect();
-	reply_send(&reply, sockets[0]);
+	reply_send(&reply);
 	cr_expect_str_eq(body(), "");
 	cr_expect_not(reply.failed);
 }
@@ -207,7 +208,7 @@ Test(reply, file_is_sent_from_its_offset_and_closed)
 	reply_finish(&reply, true);
 	reply_end(&reply);
 	collect();
-	cr_expect_eq(reply_send(&reply, sockets[0]), REPLY_SENT);
+	cr_expect_eq(reply_send(&reply), OUTBOX_SENT);
 	cr_expect_str_eq(body(), "3456");
 	cr_expect_eq(fcntl(fd, F_GETFD), -1);
 }
@@ -221,7 +222,7 @@ Test(reply, file_of_unknown_length_is_one_chunk)
 	reply_finish(&reply, true);
 	reply_end(&reply);
 	collect();
-	cr_expect_eq(reply_send(&reply, sockets[0]), REPLY_SENT);
+	cr_expect_eq(reply_send(&reply), OUTBOX_SENT);
 	cr_expect_str_eq(body(), "a\r\n0123456789\r\n0\r\n\r\n");
 }
 
@@ -234,7 +235,7 @@ Test(reply, file_that_became_shorter_fails)
 	reply_finish(&reply, true);
 	reply_end(&reply);
 	collect();
-	cr_expect_eq(reply_send(&reply, sockets[0]), REPLY_FAILED);
+	cr_expect_eq(reply_send(&reply), OUTBOX_FAILED);
 	cr_expect_eq(errno, EIO);
 }
 
@@ -324,7 +325,7 @@ Test(reply, nothing_is_added_behind_the_end)
 	cr_expect_eq(errno, ECANCELED);
 	reply_end(&reply);
 	collect();
-	reply_send(&reply, sockets[0]);
+	reply_send(&reply);
 	cr_expect_str_eq(body(), "0\r\n\r\n");
 }
 
@@ -343,7 +344,7 @@ Test(reply, aborted_reply_takes_nothing_more)
 	while (completion_take(&completions) == NULL)
 		;
 	reply_collect(&reply);
-	cr_expect(STAILQ_EMPTY(&reply.sending));
+	cr_expect(STAILQ_EMPTY(&reply.outbox.sending));
 }
 
 Test(reply, loop_that_answers_first_wins)
@@ -362,10 +363,10 @@ Test(reply, own_answer_counts_its_body)
 {
 	cr_assert_eq(http_reply_error(&reply.head, &http11, 404, NULL), 0);
 	reply_put_head(&reply);
-	cr_expect_eq(reply_send(&reply, sockets[0]), REPLY_SENT);
+	cr_expect_eq(reply_send(&reply), OUTBOX_SENT);
 	cr_expect_eq(reply.body_len, strlen(body()));
 	cr_expect_gt(reply.body_len, 0);
-	cr_expect_eq(reply.sent, reply.head_len + reply.body_len);
+	cr_expect_eq(reply.outbox.sent, reply.head_len + reply.body_len);
 }
 
 #define STREAM_PIECE  1000
@@ -384,7 +385,7 @@ stream(void *arg UNUSED)
 		memset(piece, 'a' + i % 26, sizeof(piece));
 		if (reply_body(&reply, piece, sizeof(piece), &taken) == -1)
 			abort();
-		if (atomic_load(&reply.pending) >
+		if (atomic_load(&reply.outbox.pending) >
 		    HIGH_WATERMARK + STREAM_PIECE + 64)
 			abort();
 		if (reply_is_full(&reply) && reply_wait(&reply) == -1)
@@ -412,21 +413,21 @@ drain_stream(size_t at)
 
 Test(reply, slow_reader_pauses_the_thread_and_loses_no_byte)
 {
-	enum reply_progress progress = REPLY_SENT;
+	enum outbox_progress progress = OUTBOX_SENT;
 	bool done = false, head = false;
 	pthread_t thread;
 	size_t at = 0;
 
 	begin(&http10, -1);
 	cr_assert_eq(pthread_create(&thread, NULL, stream, NULL), 0);
-	while (!done || progress != REPLY_SENT) {
+	while (!done || progress != OUTBOX_SENT) {
 		struct completion *item = completion_take(&completions);
 
 		if (item != NULL)
 			done |= (reply_collect(&reply) & REPLY_DONE) != 0;
-		progress = reply_send(&reply, sockets[0]);
-		cr_assert_neq(progress, REPLY_FAILED);
-		if (!head && reply.sent >= reply.head_len) {
+		progress = reply_send(&reply);
+		cr_assert_neq(progress, OUTBOX_FAILED);
+		if (!head && reply.outbox.sent >= reply.head_len) {
 			char skip[1024];
 
 			cr_assert_eq(read(sockets[1], skip, reply.head_len),
@@ -438,7 +439,7 @@ Test(reply, slow_reader_pauses_the_thread_and_loses_no_byte)
 	}
 	pthread_join(thread, NULL);
 	cr_expect_eq(drain_stream(at), (size_t)STREAM_PIECE * STREAM_PIECES);
-	cr_expect_eq(atomic_load(&reply.pending), 0);
+	cr_expect_eq(atomic_load(&reply.outbox.pending), 0);
 }
 
 static void *
@@ -457,7 +458,7 @@ Test(reply, abort_wakes_a_thread_that_waits_for_room)
 	begin(&http11, -1);
 	cr_expect_eq(reply_body(&reply, big, sizeof(big), &taken), 0);
 	cr_assert_eq(pthread_create(&thread, NULL, wait_for_room, NULL), 0);
-	while (!atomic_load(&reply.waiting))
+	while (!atomic_load(&reply.outbox.waiting))
 		sched_yield();
 	reply_abort(&reply);
 	pthread_join(thread, &result);

@@ -1,0 +1,109 @@
+/*
+ * outbox - the bytes of one reply between the thread that makes them and the loop
+ * that sends them.
+ *
+ *	staged   the thread's alone: what it has made since it last published
+ *	shared   under the lock: published, for the loop to collect
+ *	sending  the loop's alone
+ *
+ * A reply that is made in one go is never published: it stays staged until the
+ * thread is through with the request, and then it is either sent by the thread
+ * itself or collected as it is; no lock is taken for it.
+ *
+ * Who calls what is said at each function; "the thread" is the one that runs the
+ * request, and the loop after that.
+ */
+#ifndef CGTHREAD_OUTBOX_H
+#define CGTHREAD_OUTBOX_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+/* A piece: bytes in memory, or a range of a file. */
+struct outbox_chunk {
+	STAILQ_ENTRY(outbox_chunk) link;
+	const char *data; /* NULL: a file */
+	size_t left;      /* bytes not sent yet */
+	int fd;           /* owned; -1 = memory */
+	off_t offset;
+	bool is_static; /* part of something else: not to be freed */
+};
+
+STAILQ_HEAD(outbox_chunks, outbox_chunk);
+
+#define OUTBOX_INLINE 1024 /* bytes of a small body, kept without malloc */
+
+struct outbox {
+	/* the thread's */
+	struct outbox_chunks staged;
+	size_t staged_len; /* bytes in memory */
+	bool has_file;     /* in staged */
+	bool published;    /* at some time */
+
+	pthread_mutex_t lock;
+	pthread_cond_t room;
+	struct outbox_chunks shared; /* (lock) */
+	atomic_bool waiting;         /* the thread sleeps on room */
+	atomic_size_t pending;       /* bytes published, in memory, unsent */
+
+	/* the loop's */
+	struct outbox_chunks sending;
+	uint64_t sent; /* bytes on the wire; also the thread's, while staged */
+
+	struct outbox_chunk head, body; /* in the lists without malloc */
+	char text[OUTBOX_INLINE];       /* body's bytes */
+};
+
+enum outbox_progress {
+	OUTBOX_SENT,    /* nothing is left to send */
+	OUTBOX_BLOCKED, /* the socket is full */
+	OUTBOX_YIELD,   /* there is more, but others have waited long enough */
+	OUTBOX_FAILED   /* errno says why */
+};
+
+void outbox_init(struct outbox *);
+void outbox_fini(struct outbox *);
+void outbox_reset(struct outbox *); /* empty, for the next reply */
+
+/* ---- the thread ---- */
+
+/* Bytes that stay where they are until the outbox is reset; once. */
+void outbox_add_head(struct outbox *, const char *data, size_t len);
+/* Room for so many bytes, to be filled at once; NULL: ENOMEM. */
+char *outbox_add(struct outbox *, size_t len);
+/* A range of a file.  Takes fd, unless it returns -1: ENOMEM. */
+int outbox_add_file(struct outbox *, int fd, off_t offset, size_t len);
+
+/* Bytes in memory that have not left. */
+size_t outbox_len(const struct outbox *);
+
+/* Makes what is staged the loop's to collect. */
+void outbox_publish(struct outbox *);
+
+/*
+ * Blocks until at most low bytes wait, or until *stop has one of the bits; the
+ * loop calls outbox_wake() after it has set one.
+ */
+void outbox_wait(
+    struct outbox *, size_t low, const atomic_uint *stop, unsigned bits);
+
+/* Sends what is staged, where nothing was ever published. */
+enum outbox_progress outbox_send_staged(struct outbox *, int fd);
+
+/* ---- the loop ---- */
+
+/* Takes what was published; with_staged: the thread is through. */
+void outbox_collect(struct outbox *, bool with_staged);
+
+/* Sends what was collected, without blocking; low as for outbox_wait(). */
+enum outbox_progress outbox_send(struct outbox *, int fd, size_t low);
+
+void outbox_discard(struct outbox *); /* what was collected */
+void outbox_wake(struct outbox *);    /* a thread in outbox_wait() */
+
+#endif
