@@ -1,0 +1,160 @@
+/*
+ * pool_wakeup - when a thread is woken: see pool.h.
+ *
+ * Idle threads lie on a stack: the one that ran last, whose memory is still in
+ * the cache, is woken first.
+ *
+ * As few threads as possible run.  Each that is awake takes job after job, and two
+ * that compute only take the gate from each other; so a second is woken only
+ * when the gate is free although the first is awake: when it waits for something
+ * else.  Who knows of that is told at once (gate->is_free, pool_gate_freed);
+ * otherwise a tick looks whether the threads use the processor.
+ *
+ * No job is forgotten.  After each hand-over one of these is true: a thread is on
+ * its way into the gate (nentering) and will look into todo inside; a thread
+ * inside will look when its job is done, or will leave the gate before, which
+ * frees it; or the gate is free, and then pool_flush() or pool_gate_freed(),
+ * whichever is later, sees both the job and that.
+ */
+#include <time.h>
+
+#include "check.h"
+#include "clock.h"
+#include "pool_private.h"
+
+/* A queue out of which nothing was taken for so long gets a further thread, even
+ * if the gate is never free: the interpreter then shares itself out. */
+#define STALLED_MS 20
+
+void
+pool_wake_one(struct pool *p)
+{
+	struct pool_thread *t = SLIST_FIRST(&p->idle);
+
+	SLIST_REMOVE_HEAD(&p->idle, link);
+	p->nidle--;
+	p->nentering++;
+	t->idle = false;
+	PTHREAD_OK(pthread_cond_signal(&t->wake));
+}
+
+static bool
+can_wake(const struct pool *p)
+{
+	return (!STAILQ_EMPTY(&p->todo) && !SLIST_EMPTY(&p->idle));
+}
+
+static bool
+gate_is_free(const struct pool *p)
+{
+	const struct pool_gate *gate = p->settings.gate;
+
+	return (gate->is_free != NULL && gate->is_free(gate->arg));
+}
+
+void
+pool_flush(struct pool *p)
+{
+	DIAG(pthread_equal(p->loop, pthread_self()));
+	if (p->nbatch == 0)
+		return;
+	p->nbatch = 0;
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	STAILQ_CONCAT(&p->todo, &p->batch);
+	if (can_wake(p) && p->nentering == 0 &&
+	    (p->nidle == p->nthreads || gate_is_free(p)))
+		pool_wake_one(p);
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+}
+
+void
+pool_gate_freed(void *pool)
+{
+	struct pool *p = pool;
+
+	if (atomic_load(&p->queued) == 0)
+		return;
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	if (can_wake(p) && p->nentering == 0)
+		pool_wake_one(p);
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+}
+
+/* ---- the tick: what the gate does not tell ---- */
+
+/* Processor time of all threads. */
+static uint64_t
+cpu_time_ns(const struct pool *p)
+{
+	struct timespec ts;
+	uint64_t sum = 0;
+	clockid_t id;
+	unsigned i;
+
+	for (i = 0; i < p->nthreads; i++)
+		if (pthread_getcpuclockid(p->threads[i].id, &id) == 0 &&
+		    clock_gettime(id, &ts) == 0)
+			sum += (uint64_t)ts.tv_sec * 1000000000u +
+			       (uint64_t)ts.tv_nsec;
+	return (sum);
+}
+
+/*
+ * Those awake use less than half a processor: they wait for something, and each
+ * tick that this goes on wakes twice as many more.
+ */
+static unsigned
+wake_for_waiting(struct pool *p, uint64_t now_ns)
+{
+	struct pool_sample *sample = &p->sample;
+	uint64_t cpu_ns, used, passed = now_ns - sample->at_ns;
+
+	if (p->settings.gate->is_free != NULL)
+		return (0); /* pool_gate_freed() has told of each */
+	cpu_ns = cpu_time_ns(p);
+	used = cpu_ns - sample->cpu_ns;
+	sample->cpu_ns = cpu_ns;
+	if (used >= passed / 2 || passed > 10 * POOL_TICK_MS * 1000000u) {
+		sample->step = 1;
+		return (0);
+	}
+	sample->step *= 2;
+	return (sample->step / 2);
+}
+
+static unsigned
+wake_for_fairness(struct pool *p, uint64_t now_ns)
+{
+	struct pool_sample *sample = &p->sample;
+
+	if (sample->ntaken != p->ntaken) {
+		sample->ntaken = p->ntaken;
+		sample->moved_ns = now_ns;
+	}
+	if (now_ns - sample->moved_ns < STALLED_MS * 1000000u)
+		return (0);
+	sample->moved_ns = now_ns;
+	return (1);
+}
+
+bool
+pool_wants_tick(const struct pool *p)
+{
+	return (pool_queued(p) > 0);
+}
+
+void
+pool_tick(struct pool *p)
+{
+	uint64_t now_ns = clock_ns();
+	unsigned n;
+
+	DIAG(pthread_equal(p->loop, pthread_self()));
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	n = wake_for_fairness(p, now_ns);
+	n += wake_for_waiting(p, now_ns);
+	p->sample.at_ns = now_ns;
+	for (; n > 0 && can_wake(p); n--)
+		pool_wake_one(p);
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+}
