@@ -130,7 +130,9 @@ send_reply(struct conn *c)
 enum conn_step
 conn_step_running(struct conn *c)
 {
-	send_reply(c);
+	/* While nothing has been collected the thread may be sending itself. */
+	if (!STAILQ_EMPTY(&c->req->reply.outbox.sending))
+		send_reply(c);
 	return (CONN_WAIT);
 }
 
