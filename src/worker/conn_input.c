@@ -106,6 +106,8 @@ conn_recycle_request(struct conn *c)
 	struct conn_list *list = c->list;
 	struct request *req = c->req;
 
+	outbox_clear(&req->reply.outbox);
+	conn_release_sent(c);
 	c->req = NULL;
 	if (list->nspare == CONN_SPARE_MAX) {
 		request_free(&req);

@@ -10,6 +10,16 @@
 /* How often a full queue is worth a line. */
 #define BUSY_TELL_MS 1000
 
+/* Objects of the interpreter's that have been sent: back to who may free them. */
+void
+conn_release_sent(struct conn *c)
+{
+	struct pool_job *job;
+
+	while ((job = outbox_take_used(&c->req->reply.outbox)) != NULL)
+		pool_submit_aside(c->list->settings.pool, job);
+}
+
 static void
 log_refusal(const struct conn *c, int status, const char *reason)
 {
@@ -88,6 +98,7 @@ conn_cut(struct conn *c, const char *why)
 {
 	log_debug("connection cut: %s", why);
 	reply_abort(&c->req->reply);
+	conn_release_sent(c);
 	reset_on_close(c);
 	if (c->state != CONN_RUNNING)
 		return (CONN_CLOSE);
@@ -109,6 +120,7 @@ send_reply(struct conn *c)
 
 	if (c->writable || STAILQ_EMPTY(&reply->outbox.sending))
 		progress = reply_send(reply);
+	conn_release_sent(c);
 	switch (progress) {
 	case OUTBOX_SENT:
 		deadline_cancel(&c->deadline);

@@ -113,6 +113,8 @@ enum conn_step conn_cut(struct conn *, const char *why);
 
 /* The request is over: into the access log, and recycled. */
 void conn_end_request(struct conn *);
+/* What of the reply is over and not the loop's to free. */
+void conn_release_sent(struct conn *);
 /* c->req is given back for the next one; NULL afterwards. */
 void conn_recycle_request(struct conn *);
 

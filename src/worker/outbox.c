@@ -25,25 +25,28 @@ outbox_init(struct outbox *o)
 	STAILQ_INIT(&o->staged);
 	STAILQ_INIT(&o->shared);
 	STAILQ_INIT(&o->sending);
+	STAILQ_INIT(&o->used);
 }
 
+/* The first one is over; what it refers to may not be let go of here. */
 static void
-chunk_free(struct outbox_chunk *chunk)
+chunk_done(struct outbox *o, struct outbox_chunks *chunks)
 {
+	struct outbox_chunk *chunk = STAILQ_FIRST(chunks);
+
+	STAILQ_REMOVE_HEAD(chunks, link);
 	fd_close(&chunk->fd);
-	if (!chunk->is_static)
+	if (chunk->release.run != NULL)
+		STAILQ_INSERT_TAIL(&o->used, chunk, link);
+	else if (!chunk->is_static)
 		free(chunk);
 }
 
 static void
-chunks_free(struct outbox_chunks *chunks)
+chunks_done(struct outbox *o, struct outbox_chunks *chunks)
 {
-	struct outbox_chunk *chunk;
-
-	while ((chunk = STAILQ_FIRST(chunks)) != NULL) {
-		STAILQ_REMOVE_HEAD(chunks, link);
-		chunk_free(chunk);
-	}
+	while (!STAILQ_EMPTY(chunks))
+		chunk_done(o, chunks);
 }
 
 void
@@ -55,11 +58,18 @@ outbox_fini(struct outbox *o)
 }
 
 void
+outbox_clear(struct outbox *o)
+{
+	chunks_done(o, &o->staged);
+	chunks_done(o, &o->shared);
+	chunks_done(o, &o->sending);
+}
+
+void
 outbox_reset(struct outbox *o)
 {
-	chunks_free(&o->staged);
-	chunks_free(&o->shared);
-	chunks_free(&o->sending);
+	outbox_clear(o);
+	ASSERT(STAILQ_EMPTY(&o->used));
 	o->staged_len = 0;
 	o->has_file = o->published = false;
 	o->sent = 0;
@@ -133,6 +143,22 @@ outbox_add_file(struct outbox *o, int fd, off_t offset, size_t len)
 	return (0);
 }
 
+int
+outbox_add_ref(struct outbox *o, const void *data, size_t len,
+    pool_run_fn *release, void *owner)
+{
+	struct outbox_chunk *chunk = chunk_new(0);
+
+	if (chunk == NULL)
+		return (-1);
+	chunk->data = data;
+	chunk->left = len;
+	chunk->release.run = release;
+	chunk->owner = owner;
+	stage(o, chunk);
+	return (0);
+}
+
 size_t
 outbox_len(const struct outbox *o)
 {
@@ -169,7 +195,7 @@ outbox_wait(
 /* ---- sending ---- */
 
 static void
-take_sent(struct outbox_chunks *chunks, size_t sent)
+take_sent(struct outbox *o, struct outbox_chunks *chunks, size_t sent)
 {
 	struct outbox_chunk *chunk;
 
@@ -181,13 +207,12 @@ take_sent(struct outbox_chunks *chunks, size_t sent)
 			return;
 		}
 		sent -= chunk->left;
-		STAILQ_REMOVE_HEAD(chunks, link);
-		chunk_free(chunk);
+		chunk_done(o, chunks);
 	}
 }
 
 static ssize_t
-send_memory(struct outbox_chunks *chunks, int fd)
+send_memory(struct outbox *o, struct outbox_chunks *chunks, int fd)
 {
 	struct iovec iov[IOVECS];
 	struct msghdr msg = {.msg_iov = iov};
@@ -203,12 +228,12 @@ send_memory(struct outbox_chunks *chunks, int fd)
 	n = sendmsg(fd, &msg,
 	    MSG_NOSIGNAL | MSG_DONTWAIT | (chunk != NULL ? MSG_MORE : 0));
 	if (n > 0)
-		take_sent(chunks, (size_t)n);
+		take_sent(o, chunks, (size_t)n);
 	return (n);
 }
 
 static ssize_t
-send_file(struct outbox_chunks *chunks, int fd)
+send_file(struct outbox *o, struct outbox_chunks *chunks, int fd)
 {
 	struct outbox_chunk *chunk = STAILQ_FIRST(chunks);
 	size_t len = chunk->left < SENDFILE_MAX ? chunk->left : SENDFILE_MAX;
@@ -221,10 +246,8 @@ send_file(struct outbox_chunks *chunks, int fd)
 	if (n == -1)
 		return (-1);
 	chunk->left -= (size_t)n;
-	if (chunk->left == 0) {
-		STAILQ_REMOVE_HEAD(chunks, link);
-		chunk_free(chunk);
-	}
+	if (chunk->left == 0)
+		chunk_done(o, chunks);
 	return (n);
 }
 
@@ -241,7 +264,7 @@ send_once(
 	if (chunk == NULL)
 		return (OUTBOX_SENT);
 	is_memory = chunk->data != NULL;
-	n = is_memory ? send_memory(chunks, fd) : send_file(chunks, fd);
+	n = is_memory ? send_memory(o, chunks, fd) : send_file(o, chunks, fd);
 	if (n >= 0) {
 		o->sent += (uint64_t)n;
 		*memory = is_memory ? (size_t)n : 0;
@@ -307,7 +330,18 @@ outbox_collect(struct outbox *o, bool with_staged)
 void
 outbox_discard(struct outbox *o)
 {
-	chunks_free(&o->sending);
+	chunks_done(o, &o->sending);
+}
+
+struct pool_job *
+outbox_take_used(struct outbox *o)
+{
+	struct outbox_chunk *chunk = STAILQ_FIRST(&o->used);
+
+	if (chunk == NULL)
+		return (NULL);
+	STAILQ_REMOVE_HEAD(&o->used, link);
+	return (&chunk->release);
 }
 
 void

@@ -24,6 +24,8 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
+#include "pool.h"
+
 /* A piece: bytes in memory, or a range of a file. */
 struct outbox_chunk {
 	STAILQ_ENTRY(outbox_chunk) link;
@@ -32,6 +34,10 @@ struct outbox_chunk {
 	int fd;           /* owned; -1 = memory */
 	off_t offset;
 	bool is_static; /* part of something else: not to be freed */
+	/* The memory is an object of the interpreter's, which only a pool thread may
+	 * let go of: sent, the chunk goes there as a job.  Else run is NULL. */
+	struct pool_job release;
+	void *owner;
 };
 
 STAILQ_HEAD(outbox_chunks, outbox_chunk);
@@ -53,6 +59,7 @@ struct outbox {
 
 	/* the loop's */
 	struct outbox_chunks sending;
+	struct outbox_chunks used; /* to be released */
 	uint64_t sent; /* bytes on the wire; also the thread's, while staged */
 
 	struct outbox_chunk head, body; /* in the lists without malloc */
@@ -68,7 +75,9 @@ enum outbox_progress {
 
 void outbox_init(struct outbox *);
 void outbox_fini(struct outbox *);
-void outbox_reset(struct outbox *); /* empty, for the next reply */
+/* Throws away all that is in it, with nobody at work on it; see outbox_take_used. */
+void outbox_clear(struct outbox *);
+void outbox_reset(struct outbox *); /* cleared, as new for the next reply */
 
 /* ---- the thread ---- */
 
@@ -78,6 +87,11 @@ void outbox_add_head(struct outbox *, const char *data, size_t len);
 char *outbox_add(struct outbox *, size_t len);
 /* A range of a file.  Takes fd, unless it returns -1: ENOMEM. */
 int outbox_add_file(struct outbox *, int fd, off_t offset, size_t len);
+
+/* Bytes that stay where they are until release runs in a pool thread, which frees
+ * the chunk (CONTAINER_OF its job) with free(3).  -1: ENOMEM, nothing is taken. */
+int outbox_add_ref(struct outbox *, const void *data, size_t len,
+    pool_run_fn *release, void *owner);
 
 /* Bytes in memory that have not left. */
 size_t outbox_len(const struct outbox *);
@@ -104,6 +118,8 @@ void outbox_collect(struct outbox *, bool with_staged);
 enum outbox_progress outbox_send(struct outbox *, int fd, size_t low);
 
 void outbox_discard(struct outbox *); /* what was collected */
-void outbox_wake(struct outbox *);    /* a thread in outbox_wait() */
+/* A chunk that is to be released by a pool thread, or NULL. */
+struct pool_job *outbox_take_used(struct outbox *);
+void outbox_wake(struct outbox *); /* a thread in outbox_wait() */
 
 #endif

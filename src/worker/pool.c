@@ -108,10 +108,17 @@ pool_submit(struct pool *p, struct pool_job *job)
 		return (-1);
 	}
 	p->out++;
+	pool_submit_aside(p, job);
+	return (0);
+}
+
+void
+pool_submit_aside(struct pool *p, struct pool_job *job)
+{
+	DIAG(pthread_equal(p->loop, pthread_self()));
 	atomic_fetch_add(&p->queued, 1);
 	STAILQ_INSERT_TAIL(&p->batch, job, link);
 	p->nbatch++;
-	return (0);
 }
 
 void
@@ -199,12 +206,14 @@ run_all(struct pool_thread *t)
 {
 	struct pool *p = t->pool;
 	struct pool_job *job;
+	pool_run_fn *run;
 	bool first = true;
 
 	for (; (job = take(p, first)) != NULL; first = false) {
 		atomic_fetch_add_explicit(&p->running, 1, memory_order_relaxed);
 		atomic_fetch_sub(&p->queued, 1);
-		p->settings.run(job, p->settings.arg, t->number);
+		run = job->run != NULL ? job->run : p->settings.run;
+		run(job, p->settings.arg, t->number);
 		atomic_fetch_sub_explicit(&p->running, 1, memory_order_relaxed);
 	}
 }

@@ -29,9 +29,13 @@
 
 struct pool;
 
+struct pool_job;
+typedef void pool_run_fn(struct pool_job *, void *arg, unsigned thread);
+
 /* Embedded in what is to be run; owned by the pool from submit until run(). */
 struct pool_job {
 	STAILQ_ENTRY(pool_job) link;
+	pool_run_fn *run; /* NULL: the pool's */
 };
 
 /* What a thread goes through before it runs jobs; each function is given arg. */
@@ -47,8 +51,6 @@ struct pool_gate {
 	bool (*is_free)(void *arg);
 	void *arg;
 };
-
-typedef void pool_run_fn(struct pool_job *, void *arg, unsigned thread);
 
 struct pool_settings {
 	unsigned threads;   /* numbered from 1 */
@@ -69,6 +71,10 @@ struct pool *pool_open(const struct pool_settings *);
  * job is still the caller's.
  */
 int pool_submit(struct pool *, struct pool_job *);
+
+/* The same for a job that nobody waits for: it is not counted, never refused and
+ * not collected. */
+void pool_submit_aside(struct pool *, struct pool_job *);
 
 /*
  * A job has come back to the loop.  The loop counts, not the pool: a thread

@@ -127,18 +127,26 @@ account(struct reply *r, size_t len)
 		r->remaining -= (int64_t)len;
 }
 
+/* How much of a piece will be sent: 0, or -1 with ECANCELED. */
+static int
+admit(struct reply *r, size_t len, size_t *taken)
+{
+	ASSERT(r->begun);
+	*taken = allowance(r, len);
+	if (!is_aborted(r) && !r->finished)
+		return (0);
+	errno = ECANCELED;
+	return (-1);
+}
+
 int
 reply_body(struct reply *r, const void *data, size_t len, size_t *taken)
 {
 	char head[CHUNK_HEAD_MAX + 1], *to;
 	int n = 0;
 
-	ASSERT(r->begun);
-	*taken = allowance(r, len);
-	if (is_aborted(r) || r->finished) {
-		errno = ECANCELED;
+	if (admit(r, len, taken) == -1)
 		return (-1);
-	}
 	if (*taken == 0)
 		return (0);
 	if (r->head.framing == HTTP_REPLY_CHUNKED)
@@ -155,7 +163,7 @@ reply_body(struct reply *r, const void *data, size_t len, size_t *taken)
 	return (0);
 }
 
-/* Text of the framing around a file. */
+/* Text of the framing around a piece that is not copied. */
 static int
 add_text(struct reply *r, const char *text, size_t len)
 {
@@ -167,39 +175,59 @@ add_text(struct reply *r, const char *text, size_t len)
 	return (0);
 }
 
+/* Around a piece of so many bytes, where the body is chunked. */
 static int
-add_file(struct reply *r, int fd, off_t offset, size_t len)
+open_chunk(struct reply *r, size_t len)
 {
-	bool chunked = r->head.framing == HTTP_REPLY_CHUNKED;
 	char text[CHUNK_HEAD_MAX + 1];
-	int n = snprintf(text, sizeof(text), "%zx\r\n", len);
+	int n;
 
-	if (chunked && add_text(r, text, (size_t)n) == -1)
-		return (-1);
-	if (outbox_add_file(&r->outbox, fd, offset, len) == -1) {
-		r->failed = chunked; /* the framing is broken: it will be cut */
-		return (-1);
-	}
-	account(r, len);
-	if (chunked && add_text(r, "\r\n", CHUNK_TAIL) == -1)
+	if (r->head.framing != HTTP_REPLY_CHUNKED)
+		return (0);
+	n = snprintf(text, sizeof(text), "%zx\r\n", len);
+	return (add_text(r, text, (size_t)n));
+}
+
+/* The framing is broken where it fails: the reply will be cut. */
+static void
+close_chunk(struct reply *r, bool whole)
+{
+	if (r->head.framing == HTTP_REPLY_CHUNKED &&
+	    (!whole || add_text(r, "\r\n", CHUNK_TAIL) == -1))
 		r->failed = true;
-	return (0);
+}
+
+int
+reply_body_ref(struct reply *r, const void *data, size_t len, size_t *taken,
+    pool_run_fn *release, void *owner)
+{
+	int result;
+
+	if (admit(r, len, taken) == -1)
+		return (-1);
+	if (*taken == 0)
+		return (0);
+	if (open_chunk(r, *taken) == -1)
+		return (-1);
+	result = outbox_add_ref(&r->outbox, data, *taken, release, owner);
+	close_chunk(r, result == 0);
+	if (result == 0)
+		account(r, *taken);
+	return (result);
 }
 
 int
 reply_file(struct reply *r, int fd, off_t offset, size_t len)
 {
-	int result = 0;
+	int result = admit(r, len, &len);
 
-	ASSERT(r->begun);
-	len = allowance(r, len);
-	if (is_aborted(r) || r->finished) {
-		errno = ECANCELED;
-		result = -1;
-	} else if (len > 0) {
-		result = add_file(r, fd, offset, len);
-		if (result == 0)
+	if (result == 0 && len > 0 && (result = open_chunk(r, len)) == 0) {
+		result = outbox_add_file(&r->outbox, fd, offset, len);
+		close_chunk(r, result == 0);
+		if (result == 0) {
+			account(r, len);
 			return (0);
+		}
 	}
 	fd_close(&fd);
 	return (result);

@@ -90,6 +90,14 @@ int reply_begin(
  */
 int reply_body(struct reply *, const void *data, size_t len, size_t *taken);
 
+/*
+ * The same without a copy, for large pieces: data stays as it is until release
+ * runs, in a pool thread; see outbox_add_ref().  Nothing is taken unless 0 is
+ * returned and *taken is not 0.
+ */
+int reply_body_ref(struct reply *, const void *data, size_t len, size_t *taken,
+    pool_run_fn *release, void *owner);
+
 /* The same from a file: len bytes at offset.  Takes fd, also on failure. */
 int reply_file(struct reply *, int fd, off_t offset, size_t len);
 /* Lets the loop send what the outbox holds. */
