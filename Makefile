@@ -189,6 +189,12 @@ $(BUILD)/%_stress: $(BUILD)/tests/tsan/%_stress.o $(WORKER_PARTS) \
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
 		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS)
 
+# ---- benchmark: bench/README.md --------------------------------------------
+
+$(BUILD)/bench/responder.o: INCLUDES = $(LLHTTP_CFLAGS)
+$(BUILD)/responder: $(BUILD)/bench/responder.o $(LLHTTP_OBJECTS)
+	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS)
+
 lint: # format, include rules, sizes, manual
 	@$(MAKE) -s install-missing WANTED="$(PACKAGES) $(LINT_PACKAGES)"
 	@sh tests/lint.sh
@@ -239,4 +245,4 @@ help: # this list
 	@echo "DESTDIR= PREFIX=  PYTHON=/path/to/python3  E2E_ARGS= UNIT_ARGS="
 
 -include $(patsubst %.o,%.d,$(COMMON_OBJECTS) $(MASTER_OBJECTS) \
-	$(WORKER_OBJECTS) $(call object,$(TESTS)))
+	$(WORKER_OBJECTS) $(call object,$(TESTS)) $(BUILD)/bench/responder.o)

@@ -10,7 +10,7 @@ complain() {
 	status=1
 }
 
-sources=$(find src tests -name '*.c' -o -name '*.h' | sort)
+sources=$(find src tests bench -name '*.c' -o -name '*.h' | sort)
 
 clang-format --dry-run -Werror $sources || status=1
 
