@@ -22,6 +22,8 @@ PACKAGES := gcc libc6-dev make pkg-config libevent-dev libpython3-dev \
 	python3-dev libinih-dev libbsd-dev node-llhttp
 TEST_PACKAGES := libcriterion-dev python3-pytest python3-flask python3-django
 LINT_PACKAGES := clang-format mandoc
+BENCH_PACKAGES := gunicorn python3-waitress uwsgi uwsgi-plugin-python3 wrk \
+	python3-flask python3-django
 
 PYTHON_VERSION := $(shell $(PYTHON) -c \
 	'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
@@ -96,7 +98,8 @@ quiet = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all run check unit e2e asan tsan stress lint install clean deps help
+.PHONY: all run check unit e2e asan tsan stress lint bench install \
+	clean deps help
 
 all: $(MASTER_PROGRAM) $(WORKER_PROGRAM) # build the programs
 
@@ -165,7 +168,7 @@ unit: $(UNIT_PROGRAMS) # unit tests alone
 e2e: all # end-to-end tests alone; E2E_ARGS="-k name"
 	@echo "  E2E     $(BUILD)"
 	@CGTHREAD_BUILD=$(strip $(VARIANT)) $(PYTHON) -B -m pytest -q \
-		-p no:cacheprovider tests/e2e $(E2E_ARGS)
+		-p no:cacheprovider tests/e2e bench/test_bench.py $(E2E_ARGS)
 
 asan: # all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) -s check VARIANT=asan
@@ -190,6 +193,17 @@ $(BUILD)/%_stress: $(BUILD)/tests/tsan/%_stress.o $(WORKER_PARTS) \
 		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS)
 
 # ---- benchmark: bench/README.md --------------------------------------------
+
+BENCH_ARGS ?= --rounds 3 --seconds 2 \
+	--only cgthread,responder,gunicorn,waitress,uwsgi,uwsgi-http11 \
+	--workloads hello,hello16,hello1-sleep,hello-close,flask,io,cpu
+
+bench: # beside gunicorn, waitress and uwsgi, some minutes; BENCH_ARGS=
+	@$(MAKE) -s install-missing WANTED="$(PACKAGES) $(BENCH_PACKAGES)"
+	@$(MAKE) -s all $(BUILD)/responder
+	@$(PYTHON) -B -m bench run --build $(BUILD) --out build/bench/result \
+		$(BENCH_ARGS)
+	@echo "What environ and the call cost within the process: make micro"
 
 $(BUILD)/bench/responder.o: INCLUDES = $(LLHTTP_CFLAGS)
 $(BUILD)/responder: $(BUILD)/bench/responder.o $(LLHTTP_OBJECTS)
