@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void
@@ -49,4 +51,20 @@ fd_write_all(int fd, const void *buf, size_t len)
 		left -= (size_t)n;
 	}
 	return ((ssize_t)len);
+}
+
+bool
+fd_is_socket(int fd)
+{
+	struct stat st;
+
+	return (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode));
+}
+
+ssize_t
+fd_write_now(int fd, bool is_socket, const void *buf, size_t len)
+{
+	if (is_socket)
+		return (send(fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL));
+	return (write(fd, buf, len));
 }

@@ -15,11 +15,14 @@
 
 #include <bsd/string.h>
 
+#include "fd.h"
+
 /* Longest line; what is longer is cut. */
 #define LINE_MAX_BYTES 4096
 
 static struct {
 	int fd;
+	bool is_socket;
 	_Atomic int level;
 	char process[48];
 	atomic_ulong lost; /* lines that would have blocked */
@@ -47,6 +50,7 @@ log_init(const char *process, int fd)
 {
 	strlcpy(state.process, process, sizeof(state.process));
 	state.fd = fd;
+	state.is_socket = fd_is_socket(fd);
 }
 
 void
@@ -98,7 +102,7 @@ log_fd_open(const char *path, int standard_fd)
 		    0640));
 
 	/* A second opening of the same pipe or terminal has flags of its own;
-	 * a socket cannot be opened again and stays as it is. */
+	 * a socket cannot be opened again: each write to it says so. */
 	if (fstat(standard_fd, &st) == 0 &&
 	    (S_ISFIFO(st.st_mode) || isatty(standard_fd))) {
 		snprintf(name, sizeof(name), "/proc/self/fd/%d", standard_fd);
@@ -187,7 +191,7 @@ line_write(char *line, size_t len)
 	int n;
 
 	line[len++] = '\n';
-	if (write(state.fd, line, len) == -1) {
+	if (fd_write_now(state.fd, state.is_socket, line, len) == -1) {
 		if (errno == EAGAIN)
 			atomic_fetch_add_explicit(
 			    &state.lost, 1, memory_order_relaxed);
@@ -202,7 +206,7 @@ line_write(char *line, size_t len)
 	    "(%lu log lines lost: the reader of "
 	    "the error log was too slow)\n",
 	    lost);
-	if (write(state.fd, note, (size_t)n) == -1)
+	if (fd_write_now(state.fd, state.is_socket, note, (size_t)n) == -1)
 		atomic_fetch_add_explicit(
 		    &state.lost, lost, memory_order_relaxed);
 }

@@ -7,9 +7,10 @@
  * written as \xHH, so that nothing a client sends can forge a line or drive a
  * terminal.
  *
- * The descriptor may be non-blocking (log_fd_open): a line that would block is
- * dropped and counted, and the count is reported with the next line that goes
- * through.  A stalled reader of the log thus never stalls the server.
+ * The descriptor may be non-blocking (log_fd_open), and no socket is waited
+ * for: a line that would block is dropped and counted, and the count is reported
+ * with the next line that goes through.  A stalled reader of the log thus never
+ * stalls the server.
  */
 #ifndef CGTHREAD_LOG_H
 #define CGTHREAD_LOG_H

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "fd.h"
 #include "log.h"
 #include "macros.h"
 
@@ -22,8 +23,9 @@
 struct access_log {
 	int fd;
 	enum access_log_format format;
-	bool is_pipe; /* shared with other workers: whole lines per write */
-	char *buffer; /* lines that wait */
+	bool is_socket;
+	bool is_stream; /* shared with other workers: whole lines per write */
+	char *buffer;   /* lines that wait */
 	size_t len, size;
 	unsigned long lost;
 	time_t second; /* for which date was made */
@@ -43,7 +45,9 @@ access_log_open(int fd, enum access_log_format format, size_t buffer_size)
 	log->size =
 	    buffer_size > 2 * LINE_MAX_BYTES ? buffer_size : 2 * LINE_MAX_BYTES;
 	log->buffer = malloc(log->size);
-	log->is_pipe = fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+	log->is_socket = fd_is_socket(fd);
+	log->is_stream =
+	    log->is_socket || (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode));
 	if (log->buffer == NULL) {
 		free(log);
 		return (NULL);
@@ -204,7 +208,7 @@ piece(const struct access_log *log, const char *from, size_t len)
 {
 	const char *newline;
 
-	if (!log->is_pipe || len <= PIPE_BUF)
+	if (!log->is_stream || len <= PIPE_BUF)
 		return (len);
 	newline = memrchr(from, '\n', PIPE_BUF);
 	if (newline == NULL)
@@ -229,7 +233,7 @@ access_log_flush(struct access_log *log)
 	ssize_t n = 0;
 
 	while (done < log->len) {
-		n = write(log->fd, log->buffer + done,
+		n = fd_write_now(log->fd, log->is_socket, log->buffer + done,
 		    piece(log, log->buffer + done, log->len - done));
 		if (n == -1 && errno == EINTR)
 			continue;

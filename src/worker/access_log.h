@@ -2,9 +2,9 @@
  * access_log - a line for each request that was begun.
  *
  * Lines are gathered during a turn of the loop and written at its end, with one
- * write(2) where the reader keeps up.  Where it does not (a pipe that is full)
- * up to log_buffer bytes wait; past that, lines are dropped, counted, and
- * reported once: a stalled reader never stalls the server.
+ * write(2) where the reader keeps up.  Where it does not (a pipe or socket that
+ * is full) up to log_buffer bytes wait; past that, lines are dropped, counted,
+ * and reported once: a stalled reader never stalls the server.
  *
  * The loop thread only.
  */

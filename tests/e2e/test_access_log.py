@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import socket
+import subprocess
 import time
 
 import pytest
 
-from server import Client, Server, wait_until
+from server import APPS, PATIENCE, PROGRAM, Client, Server, wait_until
 
 COMMON = re.compile(
     r"(?P<host>\S+) \S+ (?P<user>\S+) \[(?P<time>[^]]+)\] "
@@ -195,3 +197,30 @@ def test_stalled_reader_does_not_stall_the_server(serve):
         if "behind" in line or "xxx" in line:
             parse(COMBINED, line)
     server.wait_for_line(r"\d+ .*(lost|dropped)|(lost|dropped) \d+")
+
+
+def test_logs_that_are_a_socket_stall_nobody(tmp_path):
+    """Both logs go where a service's do, to a socket, and nobody reads it."""
+    path = tmp_path / "app.sock"
+    unread, theirs = socket.socketpair()
+    with unread:
+        process = subprocess.Popen(
+            [PROGRAM, "-b", f"unix:{path}", "-w", "1", "basic:application"],
+            stdin=subprocess.DEVNULL,
+            stdout=theirs,
+            stderr=theirs,
+            env=Server._environment({}),
+            cwd=APPS,
+        )
+        theirs.close()
+        try:
+            wait_until(path.exists, "it listens")
+            for _ in range(1000):
+                with Client(path) as client:
+                    client.send(b"rubbish\r\n\r\n")  # a line in either log
+                    assert client.read_response().status == 400
+            process.terminate()
+            assert process.wait(PATIENCE) == 0
+        finally:
+            process.kill()
+            process.wait()

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -252,6 +253,28 @@ Test(log, adds_up_what_is_dropped_until_it_can_be_told, .init = setup)
 		;
 	log_info("through");
 	cr_expect_not_null(strstr(take(), "(4 log lines lost"), "%s", got);
+}
+
+/* Standard error of a service is often a socket, which is blocking and shared. */
+Test(log, never_waits_for_the_reader_of_a_socket, .timeout = 10)
+{
+	int fds[2], flags, i;
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	reader = fds[0];
+	cr_assert_eq(fd_set_nonblock(reader), 0);
+	log_init("test", fds[1]);
+	for (i = 0; i < 10000; i++)
+		log_info("line %d", i);
+	flags = fcntl(fds[1], F_GETFL);
+	cr_expect(!(flags & O_NONBLOCK), "its other users see no O_NONBLOCK");
+	while (read(reader, got, sizeof(got)) > 0)
+		;
+	log_info("through");
+	cr_expect_not_null(strstr(take(), "]: through\n"), "%s", got);
+	cr_expect_not_null(strstr(got, " log lines lost"), "%s", got);
+	close(reader);
+	log_info("to nobody, and no SIGPIPE");
 }
 
 Test(log, keeps_errno_when_it_drops_a_line, .init = setup)
