@@ -1,17 +1,31 @@
 /* surroundings - see surroundings.h. */
 #include "surroundings.h"
 
-#include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "fd.h"
 #include "log.h"
 
 /* Descriptors of a worker that are no connections: its own, and what the
  * application has open. */
 #define NOFILE_RESERVE 512
+
+/* Whoever started us may have left us more than we asked for. */
+static void
+close_rest_on_exec(void)
+{
+	int fd, first = STDERR_FILENO + 1, limit = (int)sysconf(_SC_OPEN_MAX);
+
+	if (close_range((unsigned)first, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+	/* A kernel before 5.11. */
+	for (fd = first; fd < limit; fd++)
+		(void)fd_set_cloexec(fd, 1); /* EBADF: not open */
+}
 
 void
 surroundings_init(void)
@@ -24,6 +38,7 @@ surroundings_init(void)
 	if (fd == -1)
 		exit(1); /* there may be nothing to say it on */
 	close(fd);
+	close_rest_on_exec();
 }
 
 void

@@ -10,7 +10,8 @@
 /*
  * First thing in main().  A descriptor 0, 1 or 2 that is closed becomes
  * /dev/null: else a log or a socket of ours would get its number, and be
- * written to by whoever believes in standard error.
+ * written to by whoever believes in standard error.  Any other that is open
+ * becomes close-on-exec: the workers get what they are given and no more.
  */
 void surroundings_init(void);
 

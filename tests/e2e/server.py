@@ -197,6 +197,7 @@ class Server:
         allow_orphans: bool = False,
         program: str = PROGRAM,
         cwd: Path | str | None = None,
+        pass_fds: Sequence[int] = (),
         **settings: object,
     ) -> None:
         self.expect_exit = expect_exit
@@ -231,6 +232,7 @@ class Server:
             env=self._environment(env or {}),
             cwd=cwd or self._files.name,
             start_new_session=True,
+            pass_fds=pass_fds,
         )
         self.pid = self.process.pid
         self.errors = Lines(self.process.stderr)

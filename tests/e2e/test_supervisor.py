@@ -159,13 +159,16 @@ say(f"stdin: {os.fstat(0).st_rdev == os.stat('/dev/null').st_rdev}")
 config = os.pread(int(os.environ["CGTHREAD_CONFIG_FD"]), 65536, 0).decode()
 say(f"threads: {'threads = 7' in config.splitlines()}")
 """
+    more = os.open("/etc/passwd", os.O_RDONLY)  # what our starter left open
     server = serve(
         APP,
         bind=("127.0.0.1:0", f"unix:{tmp_path}/s"),
         threads=7,
         accesslog="-",
         env=fake(body + GOOD),
+        pass_fds=[more],
     )
+    os.close(more)
     for line in (
         r"too many: \[\]$",
         r"too few: \[\]$",
