@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -30,8 +31,11 @@ close_rest_on_exec(void)
 void
 surroundings_init(void)
 {
+	sigset_t none;
 	int fd;
 
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	do {
 		fd = open("/dev/null", O_RDWR);
 	} while (fd != -1 && fd <= STDERR_FILENO);

@@ -1,6 +1,6 @@
 /*
- * surroundings - what the master finds when it is started, put in order: the
- * standard descriptors and limits.
+ * surroundings - what the master finds when it is started, put in order: signal
+ * mask, descriptors and limits.
  */
 #ifndef CGTHREAD_SURROUNDINGS_H
 #define CGTHREAD_SURROUNDINGS_H
@@ -8,7 +8,8 @@
 #include <stdint.h>
 
 /*
- * First thing in main().  A descriptor 0, 1 or 2 that is closed becomes
+ * First thing in main().  No signal is blocked any more: with TERM or CHLD
+ * blocked we would be deaf.  A descriptor 0, 1 or 2 that is closed becomes
  * /dev/null: else a log or a socket of ours would get its number, and be
  * written to by whoever believes in standard error.  Any other that is open
  * becomes close-on-exec: the workers get what they are given and no more.

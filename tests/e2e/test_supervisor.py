@@ -579,6 +579,18 @@ def test_a_log_that_cannot_be_opened_ends_the_start(fake, name):
     assert line.endswith("No such file or directory")
 
 
+def test_signals_that_were_blocked_at_the_start_are_heard(serve, fake):
+    blocked = {signal.SIGCHLD, signal.SIGTERM, signal.SIGINT}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+    try:
+        server = serve(APP, env=fake(GOOD))
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    os.kill(pid_of(server), signal.SIGKILL)
+    pid_of(server, count=2)
+    assert server.terminate() == 0
+
+
 def test_closed_standard_descriptors_do_no_harm(serve, fake, tmp_path):
     wrapper = fake.program(f'#!/bin/sh\nexec {PROGRAM} "$@" 0<&- 1>&- 2>&-\n')
     log = tmp_path / "error.log"
