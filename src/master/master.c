@@ -118,7 +118,8 @@ open_loop(struct master *m)
 			return (-1);
 		}
 	}
-	(void)signal(SIGPIPE, SIG_IGN); /* a log's reader may leave */
+	(void)signal(SIGPIPE, SIG_IGN); /* a log's reader may leave ... */
+	(void)signal(SIGXFSZ, SIG_IGN); /* ... and its file may be full */
 	return (0);
 }
 

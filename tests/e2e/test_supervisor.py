@@ -570,6 +570,17 @@ def test_logs_are_relative_to_where_the_server_was_started(serve, fake, tmp_path
     assert "while draining" in log.read_text()
 
 
+def test_a_log_that_may_not_grow_ends_nobody(serve, fake, tmp_path):
+    log = tmp_path / "error.log"
+    wrapper = fake.program(f'#!/bin/bash\nulimit -f 1\nexec {PROGRAM} "$@"\n')
+    body = "for i in range(100):\n    say('much to tell')\n"
+    server = serve(
+        APP, errorlog=log, env=fake(body + GOOD), program=str(wrapper), wait=False
+    )
+    wait_until(lambda: log.exists() and log.stat().st_size == 1024, "it is full")
+    assert server.terminate() == 0
+
+
 @pytest.mark.parametrize("name", ["errorlog", "accesslog"])
 def test_a_log_that_cannot_be_opened_ends_the_start(fake, name):
     result = run(f"--{name}", "/no/such/dir/log", "-b", ":0", APP, env=fake(GOOD))
