@@ -25,7 +25,8 @@ static struct {
 	bool is_socket;
 	_Atomic int level;
 	char process[48];
-	atomic_ulong lost; /* lines that would have blocked */
+	atomic_ulong lost; /* lines that could not be written */
+	atomic_int why;    /* errno of the last of them */
 } state = {.fd = STDERR_FILENO, .level = LOG_LEVEL_INFO, .process = "cgthread"};
 
 static _Thread_local char thread_name[24];
@@ -182,19 +183,25 @@ line_add(char *line, size_t at, const char *text, size_t len)
 	return (at);
 }
 
-/* One write; on a full pipe the line is lost, but not its number. */
+static void
+lose(unsigned long lines, int why)
+{
+	atomic_store_explicit(&state.why, why, memory_order_relaxed);
+	atomic_fetch_add_explicit(&state.lost, lines, memory_order_relaxed);
+}
+
+/* One write; if it fails, as on a full pipe or disk, the line is lost, but not
+ * its number. */
 static void
 line_write(char *line, size_t len)
 {
 	char note[96];
 	unsigned long lost;
-	int n;
+	int n, why;
 
 	line[len++] = '\n';
 	if (fd_write_now(state.fd, state.is_socket, line, len) == -1) {
-		if (errno == EAGAIN)
-			atomic_fetch_add_explicit(
-			    &state.lost, 1, memory_order_relaxed);
+		lose(1, errno);
 		return;
 	}
 	if (atomic_load_explicit(&state.lost, memory_order_relaxed) == 0)
@@ -202,13 +209,12 @@ line_write(char *line, size_t len)
 	lost = atomic_exchange_explicit(&state.lost, 0, memory_order_relaxed);
 	if (lost == 0)
 		return; /* another thread tells */
-	n = snprintf(note, sizeof(note),
-	    "(%lu log lines lost: the reader of "
-	    "the error log was too slow)\n",
-	    lost);
+	why = atomic_load_explicit(&state.why, memory_order_relaxed);
+	n = snprintf(note, sizeof(note), "(%lu log lines lost: %s)\n", lost,
+	    why == EAGAIN ? "the reader of the error log was too slow"
+			  : strerrordesc_np(why));
 	if (fd_write_now(state.fd, state.is_socket, note, (size_t)n) == -1)
-		atomic_fetch_add_explicit(
-		    &state.lost, lost, memory_order_relaxed);
+		lose(lost, errno);
 }
 
 static void

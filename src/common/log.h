@@ -8,9 +8,9 @@
  * terminal.
  *
  * The descriptor may be non-blocking (log_fd_open), and no socket is waited
- * for: a line that would block is dropped and counted, and the count is reported
- * with the next line that goes through.  A stalled reader of the log thus never
- * stalls the server.
+ * for: a line that would block, or that a full disk has no room for, is dropped
+ * and counted, and the count is reported with the next line that goes through.
+ * A stalled reader of the log thus never stalls the server.
  */
 #ifndef CGTHREAD_LOG_H
 #define CGTHREAD_LOG_H

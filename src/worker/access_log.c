@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "clock.h"
 #include "fd.h"
 #include "log.h"
 #include "macros.h"
@@ -20,6 +21,9 @@
 #define ITEM_MAX       2048
 #define LINE_MAX_BYTES (3 * 4 * ITEM_MAX + 256)
 
+/* A log that cannot be written is told of once in so long. */
+#define TELL_FAILURE_MS 10000
+
 struct access_log {
 	int fd;
 	enum access_log_format format;
@@ -27,9 +31,11 @@ struct access_log {
 	bool is_stream; /* shared with other workers: whole lines per write */
 	char *buffer;   /* lines that wait */
 	size_t len, size;
-	unsigned long lost;
-	time_t second; /* for which date was made */
-	char date[80]; /* "22/Nov/2026:14:03:07 +0000" */
+	unsigned long lost; /* lines, not told yet */
+	int why;            /* errno: EAGAIN, or what the last one failed of */
+	uint64_t told_ms;   /* when such a failure was told; 0: never */
+	time_t second;      /* for which date was made */
+	char date[80];      /* "22/Nov/2026:14:03:07 +0000" */
 };
 
 struct access_log *
@@ -63,6 +69,7 @@ access_log_close(struct access_log **logp)
 	*logp = NULL;
 	if (log == NULL)
 		return;
+	log->told_ms = 0;
 	access_log_flush(log);
 	free(log->buffer);
 	free(log);
@@ -183,6 +190,13 @@ add_line(struct access_log *log, struct line *line, const struct request *req)
 	add(line, "\n", 1);
 }
 
+static void
+lose(struct access_log *log, unsigned long lines, int why)
+{
+	log->lost += lines;
+	log->why = why;
+}
+
 void
 access_log_add(struct access_log *log, const struct request *req)
 {
@@ -191,7 +205,7 @@ access_log_add(struct access_log *log, const struct request *req)
 	if (log->size - log->len < LINE_MAX_BYTES)
 		access_log_flush(log);
 	if (log->size - log->len < LINE_MAX_BYTES) {
-		log->lost++;
+		lose(log, 1, EAGAIN);
 		return;
 	}
 	line.at = log->buffer + log->len;
@@ -216,14 +230,42 @@ piece(const struct access_log *log, const char *from, size_t len)
 	return ((size_t)(newline - from) + 1);
 }
 
+static bool
+is_told_lately(const struct access_log *log)
+{
+	return (
+	    log->told_ms != 0 && clock_ms() - log->told_ms < TELL_FAILURE_MS);
+}
+
 static void
 tell_lost(struct access_log *log)
 {
 	if (log->lost == 0)
 		return;
-	log_warnx(
-	    "access log: %lu lines lost, its reader was too slow", log->lost);
+	if (log->why == EAGAIN) {
+		log_warnx("access log: %lu lines lost, its reader was too slow",
+		    log->lost);
+	} else if (!is_told_lately(log)) {
+		errno = log->why;
+		log_warn("access log: %lu lines lost", log->lost);
+		log->told_ms = clock_ms();
+	} else {
+		return; /* later, with those that follow */
+	}
 	log->lost = 0;
+}
+
+static unsigned long
+count_lines(const char *text, size_t len)
+{
+	const char *end = text + len;
+	unsigned long n = 0;
+
+	while ((text = memchr(text, '\n', (size_t)(end - text))) != NULL) {
+		n++;
+		text++;
+	}
+	return (n);
 }
 
 bool
@@ -242,7 +284,8 @@ access_log_flush(struct access_log *log)
 		done += (size_t)n;
 	}
 	if (n == -1 && errno != EAGAIN) { /* nobody will ever read these */
-		log_debug("access log: %s", strerrordesc_np(errno));
+		lose(log, count_lines(log->buffer + done, log->len - done),
+		    errno);
 		done = log->len;
 	}
 	memmove(log->buffer, log->buffer + done, log->len - done);

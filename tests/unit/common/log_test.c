@@ -277,6 +277,21 @@ Test(log, never_waits_for_the_reader_of_a_socket, .timeout = 10)
 	log_info("to nobody, and no SIGPIPE");
 }
 
+Test(log, counts_what_a_file_has_no_room_for, .init = setup)
+{
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	cr_assert_neq(full, -1);
+	log_init("test", full);
+	log_info("dropped");
+	log_info("dropped");
+	log_init("test", writer);
+	log_info("through");
+	cr_expect_not_null(
+	    strstr(take(), "(2 log lines lost: No space left on device)\n"),
+	    "%s", got);
+}
+
 Test(log, keeps_errno_when_it_drops_a_line, .init = setup)
 {
 	fill();

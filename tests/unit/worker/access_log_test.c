@@ -263,3 +263,45 @@ Test(access_log, reader_that_has_gone_is_no_trouble)
 	access_log_close(&log);
 	request_free(&req);
 }
+
+/* What a test made the log say, so far. */
+static const char *
+told_of(int fd)
+{
+	static char text[65536];
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	return (text);
+}
+
+Test(access_log, full_disk_is_told_at_once_and_then_now_and_again)
+{
+	static const char none[] = "No space left on device\n$";
+	int fd = open("/dev/full", O_WRONLY), told[2], i;
+	struct access_log *log;
+	struct request *req;
+	const char *text;
+
+	cr_assert_neq(fd, -1);
+	cr_assert_eq(pipe2(told, O_NONBLOCK), 0);
+	log_init("test", told[1]);
+	log = access_log_open(fd, ACCESS_LOG_COMMON, 0);
+	req = request_from("GET / HTTP/1.1\r\nHost: h\r\n\r\n", 200, 5);
+
+	access_log_add(log, req);
+	access_log_add(log, req);
+	cr_expect(access_log_flush(log), "nothing is kept for ever");
+	text = told_of(told[0]);
+	cr_expect(matches(text, "access log: 2 lines lost: "), "%s", text);
+	cr_expect(matches(text, none), "%s", text);
+	for (i = 0; i < 3; i++) {
+		access_log_add(log, req);
+		cr_expect(access_log_flush(log));
+	}
+	cr_expect_str_empty(told_of(told[0]), "not for each of them");
+	access_log_close(&log);
+	text = told_of(told[0]);
+	cr_expect(matches(text, "access log: 3 lines lost: "), "%s", text);
+	request_free(&req);
+}
