@@ -4,6 +4,7 @@
  * Reading order: master.c wires it; herd.c keeps the workers, child.c is one of
  * them; spawn.c starts it; listener.c has the sockets.
  */
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "command_line.h"
@@ -11,7 +12,18 @@
 #include "surroundings.h"
 #include "title.h"
 
-#define EXIT_USAGE 2
+#define EXIT_NO_OUTPUT 1
+#define EXIT_USAGE     2
+
+/* Has all that was printed been written? */
+static bool
+flush_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return (true);
+	perror("cgthread: standard output");
+	return (false);
+}
 
 int
 main(int argc, char *argv[])
@@ -35,8 +47,8 @@ main(int argc, char *argv[])
 	} else if (cfg != NULL) {
 		status = cl.check ? master_check(cfg) : master_run(cfg);
 	}
-	if (fflush(stdout) == EOF)
-		perror("cgthread: standard output");
+	if (!flush_output() && status == 0)
+		status = EXIT_NO_OUTPUT;
 	config_free(&cfg);
 	command_line_fini(&cl);
 	return (status);

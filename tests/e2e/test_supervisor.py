@@ -668,6 +668,21 @@ def test_print_config_shows_what_is_in_effect(tmp_path):
     assert run("-c", str(ini), "--print-config").stdout == result.stdout
 
 
+@pytest.mark.parametrize("option", ["--print-config", "--help", "-V", "-t"])
+def test_what_cannot_be_printed_is_exit_1(fake, option):
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(
+            [PROGRAM, option, APP],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **fake(GOOD)},
+            timeout=PATIENCE,
+            encoding="utf-8",
+        )
+    assert result.returncode == 1
+    assert "standard output: No space left on device" in result.stderr
+
+
 # ---- --check
 
 
