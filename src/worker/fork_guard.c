@@ -23,8 +23,8 @@ static struct {
 	atomic_bool in_child;
 } guard = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static const int worker_signals[] = {
-    SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGALRM};
+static const int worker_signals[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1,
+    SIGUSR2, SIGTTIN, SIGTTOU, SIGPIPE, SIGALRM};
 
 /*
  * The child may be sent a signal before it runs its first instruction: it has

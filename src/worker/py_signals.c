@@ -8,8 +8,8 @@
 #include "log.h"
 #include "macros.h"
 
-static const int numbers[PY_SIGNALS_COUNT] = {
-    SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGPIPE, SIGCHLD};
+static const int numbers[PY_SIGNALS_COUNT] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP,
+    SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU, SIGPIPE, SIGCHLD};
 
 void
 py_signals_save(struct py_signals *saved)

@@ -8,7 +8,7 @@
 
 #include <signal.h>
 
-#define PY_SIGNALS_COUNT 8
+#define PY_SIGNALS_COUNT 10
 
 struct py_signals {
 	struct sigaction actions[PY_SIGNALS_COUNT];

@@ -124,7 +124,7 @@ ignore_signals(void)
 {
 	/* SIGXFSZ: then a spool file over the limit is EFBIG. */
 	static const int signals[] = {
-	    SIGPIPE, SIGXFSZ, SIGHUP, SIGUSR1, SIGUSR2};
+	    SIGPIPE, SIGXFSZ, SIGHUP, SIGUSR1, SIGUSR2, SIGTTIN, SIGTTOU};
 	struct sigaction sa = {
 	    .sa_handler = do_nothing, .sa_flags = SA_RESTART};
 	size_t i;

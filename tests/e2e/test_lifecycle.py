@@ -229,13 +229,21 @@ def test_int_hastens_a_term(serve, meeting):
     assert time.monotonic() - begin < 4
 
 
-def test_workers_ignore_hangup(serve):
+def catches(pid: int, number: int) -> bool:
+    text = Path("/proc", str(pid), "status").read_text()
+    return bool(int(re.search(r"SigCgt:\s+(\w+)", text)[1], 16) >> number - 1 & 1)
+
+
+@pytest.mark.parametrize("name", "HUP USR1 USR2 TTIN TTOU PIPE XFSZ".split())
+def test_workers_ignore_what_is_for_the_master(serve, name):
     server = serve("basic:application", workers=2)
     before = server.workers()
     with server.client() as client:
         assert client.request("GET", "/").status == 200
+        number = getattr(signal, f"SIG{name}")
         for pid in before:
-            os.kill(pid, signal.SIGHUP)
+            assert catches(pid, number)  # without a terminal TTIN would do nothing
+            os.kill(pid, number)
         for _ in range(5):
             assert client.request("GET", "/").status == 200
     assert server.workers() == before
