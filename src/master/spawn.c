@@ -3,12 +3,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include <bsd/string.h>
 
 #include "check.h"
 #include "fd.h"
@@ -104,16 +107,13 @@ static _Noreturn void
 become_worker(const struct spawn_settings *s, const struct ends *e,
     const struct heritage *h)
 {
-	char process[32];
-	char *argv[2];
+	char process[32], program[PATH_MAX];
+	char *argv[] = {program, NULL};
 
 	snprintf(process, sizeof(process), "worker %u", h->slot);
 	log_init(process, s->errorlog_fd);
 	reset_signals();
-	if ((argv[0] = strdup(s->program)) == NULL)
-		fatal("cannot start");
-	argv[1] = NULL;
-
+	strlcpy(program, s->program, sizeof(program));
 	if (redirect_standard(e) == -1 || export_environment(s->cfg) == -1 ||
 	    heritage_export(h) == -1)
 		log_error("cannot pass on what a worker needs");
