@@ -257,19 +257,20 @@ child_kill(struct child *ch)
 }
 
 /*
- * A worker that was told to leave may do so by what was sent to it; INT comes
- * from the terminal to all of us.
+ * A worker that serves leaves with 0 when somebody has told it to by a signal.
+ * One that we have told may also die of what was sent to it; INT comes from the
+ * terminal to all of us.
  */
 static bool
 is_expected(enum child_state state, int status)
 {
 	int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 
-	if (state != CHILD_DRAINING)
-		return (false);
-	return (sig == SIGTERM || sig == SIGINT || sig == SIGQUIT ||
-		sig == SIGKILL ||
-		(WIFEXITED(status) && WEXITSTATUS(status) == 0));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return (state == CHILD_ACTIVE || state == CHILD_DRAINING);
+	return (
+	    state == CHILD_DRAINING && (sig == SIGTERM || sig == SIGINT ||
+					   sig == SIGQUIT || sig == SIGKILL));
 }
 
 void

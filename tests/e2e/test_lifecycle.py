@@ -149,6 +149,16 @@ def test_term_lets_running_requests_finish(serve, meeting):
     assert time.monotonic() - begin < 2
 
 
+def test_term_to_a_worker_is_no_error_and_it_is_replaced(serve):
+    server = serve("basic:application", workers=2)
+    first = server.workers()
+    os.kill(first[0], signal.SIGTERM)
+    server.wait_for_line(rf"\[info\].*{first[0]}\] exited with status 0 .*active")
+    server.wait_for_line(r"\[info\].*worker \d\[\d+\] is ready")
+    assert first[0] not in server.workers() and len(server.workers()) == 2
+    assert server.errors.find(r"\[(warning|error|critical)\]") == []
+
+
 def test_term_answers_a_request_that_is_half_way_in(serve, meeting):
     server = serve("basic:application")
     half = server.client()
