@@ -87,6 +87,14 @@ put_text(const char *text, FILE *err)
 	}
 }
 
+/* The application has been named, if not well: it is not missing. */
+static void
+note_refused(struct config *cfg, const struct option_row *row)
+{
+	if (row->field == offsetof(struct config, wsgi_app))
+		cfg->is_partial = true;
+}
+
 /* ---- [env] ---- */
 
 /* What is wrong with the name of a variable, or NULL. */
@@ -157,6 +165,7 @@ config_set(struct config *cfg, const char *name, const char *value, FILE *err)
 		*given = true;
 		return (0);
 	}
+	note_refused(cfg, row);
 	fprintf(err, "--%s: ", name);
 	put_text(value, err);
 	fprintf(err, ": %s\n", why);
@@ -248,6 +257,7 @@ take_option(struct reading *rd, unsigned line, const struct option_row *row,
 		seen_note(rd, key, line);
 	if (error == 0)
 		return;
+	note_refused(rd->cfg, row);
 	error_begin(rd, line);
 	fprintf(rd->err, "[%s] %s = ", row->section, row->name);
 	put_text(value, rd->err);
@@ -318,6 +328,7 @@ read_stream(struct config *cfg, FILE *in, const char *name, FILE *err)
 	strings_init(&rd.seen);
 	if (in == NULL || ini_reader_run(in, on_line, on_refused, &rd) == -1) {
 		rd.errors++;
+		cfg->is_partial = true;
 		fprintf(err, "%s: %s\n", name, strerror(errno));
 	}
 	if (in != NULL)
@@ -444,7 +455,7 @@ config_check(const struct config *cfg, FILE *err)
 	rows = config_options(&count);
 	for (i = 0; i < count; i++)
 		errors += check_row(cfg, &rows[i], err);
-	if (*cfg->wsgi_app == '\0') {
+	if (*cfg->wsgi_app == '\0' && !cfg->is_partial) {
 		errors++;
 		fputs("wsgi_app: not set: name the application in [app], or as "
 		      "module:callable on the command line\n",

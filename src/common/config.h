@@ -10,8 +10,7 @@
  * beginning with the place: "server.ini:12: " or "--workers: ".  Reading goes
  * on after an error, so that all of them are seen at once.
  *
- * Not thread-safe; a struct config does not change once the server runs.  Out
- * of memory is fatal: this is start-up code.
+ * Not thread-safe, and constant once the server runs.  No memory is fatal.
  */
 #ifndef CGTHREAD_CONFIG_H
 #define CGTHREAD_CONFIG_H
@@ -72,7 +71,8 @@ struct config {
 	/* [env] */
 	struct strings env; /* "NAME=VALUE" */
 
-	bool *given; /* config.c's own: rows set on the command line */
+	bool *given;     /* config.c's own: rows set on the command line */
+	bool is_partial; /* its own: what is missing may have been refused */
 };
 
 enum option_type {
@@ -131,7 +131,11 @@ int config_set(struct config *, const char *name, const char *value, FILE *err);
 /* --env NAME=VALUE: the last of a name counts; the value may be any text. */
 int config_set_env(struct config *, const char *assignment, FILE *err);
 
-/* What only the whole can tell: wsgi_app is there, every address parses. */
+/*
+ * What only the whole can tell: wsgi_app is there, every address parses.  Where
+ * a file could not be read or wsgi_app was refused, nothing is said to be
+ * missing.
+ */
 unsigned config_check(const struct config *, FILE *err);
 
 /*

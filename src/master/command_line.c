@@ -4,7 +4,6 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "log.h"
 #include "macros.h"
@@ -361,9 +360,7 @@ command_line_config(const struct command_line *cl, FILE *err)
 	if (cl->file != NULL)
 		errors += config_read(cfg, cl->file, err);
 	errors += apply(cl, cfg, err);
-	/* What is missing from a file that cannot be read is not known. */
-	if (cl->file == NULL || access(cl->file, R_OK) == 0)
-		errors += config_check(cfg, err);
+	errors += config_check(cfg, err);
 	if (errors != 0)
 		config_free(&cfg);
 	return (cfg);

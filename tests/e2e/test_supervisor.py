@@ -638,6 +638,8 @@ def test_bad_settings_are_all_listed_and_nothing_starts(fake, tmp_path):
         (["--wrokers", "2", APP], "--wrokers: no such option"),
         (["-w", "none", APP], "--workers: "),
         (["-c", "/no/such/server.ini"], "/no/such/server.ini"),
+        (["-c", "/tmp"], "/tmp: Is a directory"),
+        (["a:b("], "a:b("),
     ],
 )
 def test_bad_usage_names_what_is_wrong(arguments, line):
