@@ -1,6 +1,6 @@
 /*
  * suggest - what to tell who asks for an option or a section that is not there.
- * A part of config; nothing else includes it.
+ * A part of config, and of the command line.
  */
 #ifndef CGTHREAD_SUGGEST_H
 #define CGTHREAD_SUGGEST_H

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "distance.h"
 #include "log.h"
 #include "macros.h"
+#include "suggest.h"
 
 #define PROGRAM    "cgthread"
 #define APP_OPTION "wsgi_app"
@@ -181,26 +183,99 @@ long_options(struct strings *names)
 static enum command_line_result
 complain(FILE *err, const char *option, size_t len, const char *why)
 {
-	fprintf(err,
-	    PROGRAM ": %.*s: %s (" PROGRAM " --help lists all options)"
-		    "\n",
+	fprintf(err, "%.*s: %s (" PROGRAM " --help lists all options)\n",
 	    (int)len, option, why);
 	return (COMMAND_LINE_BAD);
 }
 
-/* A letter or a long option: what getopt refused, as it stands in the line. */
-static enum command_line_result
-refuse_option(FILE *err, char *argv[], bool is_value_missing)
+/* An option of ours that comes close to name, or NULL. */
+static const char *
+find_near(const char *name)
 {
-	const char *text = argv[optind - 1];
+	const char *found = NULL;
+	unsigned best = DISTANCE_FAR, d;
+	size_t i;
+
+	for (i = 0; i < nitems(own_options); i++) {
+		d = distance_between(own_options[i].name, name);
+		if (d < best && distance_is_near(d, own_options[i].name)) {
+			best = d;
+			found = own_options[i].name;
+		}
+	}
+	return (found);
+}
+
+/* text: "--NAME", perhaps with "=VALUE". */
+static void
+refuse_unknown(FILE *err, const char *text)
+{
+	int len = (int)strcspn(text, "=");
+	char name[64], *p;
+	const char *near;
+
+	snprintf(name, sizeof(name), "%.*s", len - 2, text + 2);
+	near = find_near(name);
+	for (p = name; *p != '\0'; p++)
+		if (*p == '-')
+			*p = '_';
+	if (config_option_find(name) != NULL)
+		near = name; /* it has both dashes and underscores */
+	fprintf(err, "%.*s: ", len, text);
+	if (near != NULL)
+		fprintf(err, "no such option; did you mean --%s?\n", near);
+	else
+		suggest_option(NULL, name, err);
+}
+
+/* Is it a long option, by its whole name? */
+static bool
+is_whole_name(const struct option *table, const char *text)
+{
+	size_t len = strcspn(text, "=") - 2;
+
+	for (; table->name != NULL; table++)
+		if (strncmp(table->name, text + 2, len) == 0 &&
+		    table->name[len] == '\0')
+			return (true);
+	return (false);
+}
+
+/*
+ * Is it text that getopt has refused?  If not, a letter: of several behind one
+ * dash, and then text is what stands before them.
+ */
+static bool
+is_long(const char *text, bool is_value_missing)
+{
+	size_t i, len = strcspn(text, "=") - 2;
+
+	if (strncmp(text, "--", 2) != 0)
+		return (false);
+	if (optopt == 0 || is_value_missing)
+		return (true);
+	for (i = 0; i < nitems(own_options); i++)
+		if (own_options[i].letter == optopt &&
+		    strncmp(own_options[i].name, text + 2, len) == 0)
+			return (true);
+	return (false);
+}
+
+/* A letter or a long option: what getopt refused, as it stands in the line. */
+static void
+refuse_option(FILE *err, const struct option *table, const char *text,
+    bool is_value_missing)
+{
 	char letter[3] = {'-', (char)optopt, '\0'};
 
-	if (strncmp(text, "--", 2) != 0 && optopt != 0 && optopt < ROW_BASE)
-		text = letter;
-	return (complain(err, text, strcspn(text, "="),
-	    is_value_missing                           ? "needs a value"
-	    : strchr(text, '=') != NULL && optopt != 0 ? "takes no value"
-						       : "no such option"));
+	if (!is_long(text, is_value_missing))
+		complain(err, letter, 2,
+		    is_value_missing ? "needs a value" : "no such option");
+	else if (!is_whole_name(table, text))
+		refuse_unknown(err, text);
+	else
+		complain(err, text, strcspn(text, "="),
+		    is_value_missing ? "needs a value" : "takes no value");
 }
 
 static void
@@ -256,19 +331,31 @@ static enum command_line_result
 take_options(struct command_line *cl, int argc, char *argv[],
     const struct option *table, FILE *out, FILE *err)
 {
-	enum command_line_result result = COMMAND_LINE_GO;
-	int option;
+	const char *text;
+	bool is_bad = false;
+	int option, at;
 
 	opterr = 0;
 	optind = 0; /* 0, not 1: also forgets where an earlier call was */
-	while (result == COMMAND_LINE_GO &&
-	       (option = getopt_long(argc, argv, short_options, table, NULL)) !=
-		   -1) {
-		if (option == '?' || option == ':')
-			return (refuse_option(err, argv, option == ':'));
-		result = take_option(cl, option, out);
+	for (;;) {
+		at = -1;
+		option = getopt_long(argc, argv, short_options, table, &at);
+		if (option == -1)
+			break;
+		text = argv[optind - 1];
+		if (optarg == text) /* a value by itself */
+			text = argv[optind - 2];
+		if (option == '?' || option == ':') {
+			refuse_option(err, table, text, option == ':');
+			is_bad = true;
+		} else if (at != -1 && !is_whole_name(table, text)) {
+			refuse_unknown(err, text); /* getopt takes a part */
+			is_bad = true;
+		} else if (take_option(cl, option, out) == COMMAND_LINE_DONE) {
+			return (COMMAND_LINE_DONE);
+		}
 	}
-	return (result);
+	return (is_bad ? COMMAND_LINE_BAD : COMMAND_LINE_GO);
 }
 
 static bool
@@ -300,6 +387,34 @@ take_arguments(struct command_line *cl, int argc, char *argv[], FILE *err)
 	return (COMMAND_LINE_BAD);
 }
 
+static unsigned
+apply(const struct command_line *cl, struct config *cfg, FILE *err)
+{
+	unsigned errors = 0;
+	size_t i;
+
+	for (i = 0; i < cl->names.count; i++)
+		if (config_set(cfg, cl->names.items[i], cl->values.items[i],
+			err) == -1)
+			errors++;
+	for (i = 0; i < cl->env.count; i++)
+		if (config_set_env(cfg, cl->env.items[i], err) == -1)
+			errors++;
+	return (errors);
+}
+
+/* The line is wrong already: what else is? */
+static void
+list_bad_settings(const struct command_line *cl, FILE *err)
+{
+	struct config *cfg = config_new();
+
+	if (cl->file != NULL)
+		config_read(cfg, cl->file, err);
+	apply(cl, cfg, err);
+	config_free(&cfg);
+}
+
 enum command_line_result
 command_line_parse(
     struct command_line *cl, int argc, char *argv[], FILE *out, FILE *err)
@@ -316,8 +431,11 @@ command_line_parse(
 	strings_init(&names);
 	table = long_options(&names);
 	result = take_options(cl, argc, argv, table, out, err);
+	/* Behind an unknown option stands perhaps its value. */
 	if (result == COMMAND_LINE_GO)
 		result = take_arguments(cl, argc, argv, err);
+	if (result == COMMAND_LINE_BAD)
+		list_bad_settings(cl, err);
 	free(table);
 	strings_fini(&names);
 	return (result);
@@ -334,22 +452,6 @@ command_line_fini(struct command_line *cl)
 }
 
 /* ---- settings ---- */
-
-static unsigned
-apply(const struct command_line *cl, struct config *cfg, FILE *err)
-{
-	unsigned errors = 0;
-	size_t i;
-
-	for (i = 0; i < cl->names.count; i++)
-		if (config_set(cfg, cl->names.items[i], cl->values.items[i],
-			err) == -1)
-			errors++;
-	for (i = 0; i < cl->env.count; i++)
-		if (config_set_env(cfg, cl->env.items[i], err) == -1)
-			errors++;
-	return (errors);
-}
 
 struct config *
 command_line_config(const struct command_line *cl, FILE *err)

@@ -2,8 +2,8 @@
  * command_line - what the server was called with.
  *
  * Every option of the configuration's table is a long option, spelled with "-"
- * or
- * "_"; the few that only make sense here stand in a table of command_line.c.
+ * or "_"; the few that only make sense here stand in a table of command_line.c.
+ * Names are not to be abbreviated.
  */
 #ifndef CGTHREAD_COMMAND_LINE_H
 #define CGTHREAD_COMMAND_LINE_H
@@ -26,7 +26,7 @@ struct command_line {
 enum command_line_result {
 	COMMAND_LINE_GO,   /* there is something to do */
 	COMMAND_LINE_DONE, /* --help, --version: written to out */
-	COMMAND_LINE_BAD   /* a line in err names the option */
+	COMMAND_LINE_BAD   /* all errors, also of the file, are in err */
 };
 
 /* Whatever it returns, _fini follows. */

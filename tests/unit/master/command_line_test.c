@@ -85,6 +85,8 @@ static const struct {
 	{ "a long one", { "--workers", "5", "a:b" }, "\nworkers = 5\n" },
 	{ "with =", { "--workers=5", "a:b" }, "\nworkers = 5\n" },
 	{ "behind the application", { "a:b", "-w", "5" }, "\nworkers = 5\n" },
+	{ "a value that looks like an option", { "--server-header", "--work",
+	  "a:b" }, "\nserver_header = --work\n" },
 	{ "the last one counts",
 	  { "-w", "5", "--workers", "6", "a:b" }, "\nworkers = 6\n" },
 	{ "a name with dashes",
@@ -115,27 +117,52 @@ static const struct {
 	{ "nothing to serve", { NULL }, "-c FILE" },
 	{ "only options", { "-w", "2" }, "module:callable" },
 	{ "an unknown long option", { "--wrokers", "3", "a:b" },
-	  "cgthread: --wrokers: no such option" },
+	  "--wrokers: no such option; did you mean --workers?\n" },
+	{ "one that other servers have", { "--timeout", "30", "a:b" },
+	  "--timeout: no such option: there is no single timeout here" },
+	{ "one of theirs in our words", { "--worker-connections=5", "a:b" },
+	  "--worker-connections: no such option: it is max_connections in "
+	  "[http] here\n" },
+	{ "one that is near one of our own", { "--chek", "a:b" },
+	  "--chek: no such option; did you mean --check?\n" },
+	{ "one of our own with an underscore", { "--print_config", "a:b" },
+	  "--print_config: no such option; did you mean --print-config?\n" },
+	{ "both spellings mixed", { "--max_body-size", "5", "a:b" },
+	  "--max_body-size: no such option; did you mean --max_body_size?\n" },
+	{ "an abbreviation", { "--work", "3", "a:b" },
+	  "--work: no such option" },
+	{ "an abbreviation with its value", { "--work=3", "a:b" },
+	  "--work: no such option" },
+	{ "an abbreviation without its value", { "a:b", "--work" },
+	  "--work: no such option" },
+	{ "an abbreviation of what takes no value", { "--chec=yes", "a:b" },
+	  "--chec: no such option" },
+	{ "an abbreviation of one of our own", { "--print", "a:b" },
+	  "--print: no such option" },
+	{ "an abbreviation of several", { "--limit", "3", "a:b" },
+	  "--limit: no such option" },
 	{ "its value is no part of its name", { "--nonsense=3", "a:b" },
-	  "cgthread: --nonsense: no such option" },
+	  "--nonsense: no such option" },
 	{ "an unknown letter", { "-Q", "a:b" },
-	  "cgthread: -Q: no such option" },
+	  "-Q: no such option" },
 	{ "an unknown letter among known ones", { "-tQ", "a:b" },
-	  "cgthread: -Q: no such option" },
+	  "-Q: no such option" },
+	{ "the first of several letters", { "--workers=5", "-Qt", "a:b" },
+	  "-Q: no such option" },
 	{ "a long name that is only in the table by a letter", { "-e", "A=1" },
-	  "cgthread: -e: no such option" },
+	  "-e: no such option" },
 	{ "a daemon, which this version cannot be", { "-D", "a:b" },
-	  "cgthread: -D: no such option" },
+	  "-D: no such option" },
 	{ "a letter without its value", { "a:b", "-w" },
-	  "cgthread: -w: needs a value" },
+	  "-w: needs a value" },
 	{ "a long option without its value", { "a:b", "--header-timeout" },
-	  "cgthread: --header-timeout: needs a value" },
+	  "--header-timeout: needs a value" },
 	{ "one of our own without its value", { "a:b", "--config" },
-	  "cgthread: --config: needs a value" },
+	  "--config: needs a value" },
 	{ "a value for what takes none", { "--check=yes", "a:b" },
-	  "cgthread: --check: takes no value" },
+	  "--check: takes no value" },
 	{ "two applications", { "a:b", "c:d" },
-	  "cgthread: c:d: one application is enough" },
+	  "c:d: one application is enough" },
 	{ "a bad value names its option", { "-w", "none", "a:b" },
 	  "--workers: " },
 	{ "junk behind a number", { "--threads", "4x", "a:b" }, "--threads: " },
@@ -234,11 +261,15 @@ Test(command_line, goes_before_the_file)
 
 Test(command_line, lists_all_errors_at_once)
 {
-	static const char *const args[] = {
-	    "-w", "x", "--threads", "y", "-b", "z", "a:b", NULL};
+	static const char *const args[] = {"-w", "x", "--nothing-of-ours", "1",
+	    "--threads", "y", "-Q", "-b", "z", "a:b", NULL};
 	struct call call;
 
 	call_begin(&call, args);
+	cr_expect_eq(call.result, COMMAND_LINE_BAD);
+	cr_expect(strstr(call.err, "--nothing-of-ours: ") != NULL);
+	cr_expect(strstr(call.err, "-Q: ") != NULL);
+	cr_expect(strstr(call.err, "one application") == NULL, "%s", call.err);
 	cr_expect(strstr(call.err, "--workers: ") != NULL);
 	cr_expect(strstr(call.err, "--threads: ") != NULL);
 	cr_expect(strstr(call.err, "--bind: ") != NULL);
