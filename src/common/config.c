@@ -147,6 +147,50 @@ config_set_env(struct config *cfg, const char *assignment, FILE *err)
 	return (-1);
 }
 
+/* Port 0 is another port each time. */
+static bool
+is_fixed(const char *text)
+{
+	const char *why;
+	struct addr addr;
+
+	return (addr_parse(text, &addr, &why) == 0 &&
+		(addr.kind != ADDR_TCP || addr.port != 0));
+}
+
+/* May the address stand beside those of the list?  NULL, or why not. */
+static const char *
+bind_check(const struct strings *bind, const char *text)
+{
+	size_t i;
+
+	if (*text == '\0')
+		return ("an address is needed");
+	if (bind->count == HERITAGE_LISTENERS_MAX)
+		return ("one too many: at most 64 are possible");
+	for (i = 0; i < bind->count; i++)
+		if (is_fixed(text) && strcmp(bind->items[i], text) == 0)
+			return ("stands there twice");
+	return (NULL);
+}
+_Static_assert(HERITAGE_LISTENERS_MAX == 64, "the message says 64");
+
+/* option_value_set(), and what that cannot know. */
+static int
+set_value(struct config *cfg, const struct option_row *row, const char *text,
+    bool first, char why[OPTION_WHY_SIZE])
+{
+	static const struct strings none;
+	const char *reason = NULL;
+
+	if (row->field == offsetof(struct config, bind))
+		reason = bind_check(first ? &none : &cfg->bind, text);
+	if (reason == NULL)
+		return (option_value_set(cfg, row, text, first, why));
+	snprintf(why, OPTION_WHY_SIZE, "%s", reason);
+	return (-1);
+}
+
 int
 config_set(struct config *cfg, const char *name, const char *value, FILE *err)
 {
@@ -161,7 +205,7 @@ config_set(struct config *cfg, const char *name, const char *value, FILE *err)
 		return (-1);
 	}
 	given = &cfg->given[row - config_options(&count)];
-	if (option_value_set(cfg, row, value, !*given, why) == 0) {
+	if (set_value(cfg, row, value, !*given, why) == 0) {
 		*given = true;
 		return (0);
 	}
@@ -248,11 +292,15 @@ take_option(struct reading *rd, unsigned line, const struct option_row *row,
 	before = seen_find(rd, key);
 	if (before != 0 && !may_repeat(rd, row, value)) {
 		error_begin(rd, line);
-		fprintf(rd->err, "[%s] %s: already set in line %u\n",
-		    row->section, row->name, before);
+		fprintf(rd->err, "[%s] %s: %s in line %u\n", row->section,
+		    row->name,
+		    row->type == OPTION_LIST && *value == '\0'
+			? "empty here, but set"
+			: "already set",
+		    before);
 		return;
 	}
-	error = option_value_set(rd->cfg, row, value, before == 0, why);
+	error = set_value(rd->cfg, row, value, before == 0, why);
 	if (before == 0 && (error == 0 || row->type != OPTION_LIST))
 		seen_note(rd, key, line);
 	if (error == 0)
@@ -404,47 +452,6 @@ check_row(const struct config *cfg, const struct option_row *row, FILE *err)
 	return (errors);
 }
 
-/* Port 0 is another port each time. */
-static bool
-is_fixed(const char *text)
-{
-	const char *why;
-	struct addr addr;
-
-	return (addr_parse(text, &addr, &why) == 0 &&
-		(addr.kind != ADDR_TCP || addr.port != 0));
-}
-
-static bool
-stands_before(const struct strings *list, size_t i)
-{
-	size_t j;
-
-	for (j = 0; j < i; j++)
-		if (strcmp(list->items[i], list->items[j]) == 0)
-			return (true);
-	return (false);
-}
-
-static unsigned
-check_bind(const struct strings *bind, FILE *err)
-{
-	size_t i;
-
-	if (bind->count == 0 || bind->count > HERITAGE_LISTENERS_MAX) {
-		fprintf(err, "bind: %zu addresses: 1 to %d are possible\n",
-		    bind->count, HERITAGE_LISTENERS_MAX);
-		return (1);
-	}
-	for (i = 1; i < bind->count; i++)
-		if (is_fixed(bind->items[i]) && stands_before(bind, i)) {
-			fprintf(err, "bind: %s: stands there twice\n",
-			    bind->items[i]);
-			return (1);
-		}
-	return (0);
-}
-
 unsigned
 config_check(const struct config *cfg, FILE *err)
 {
@@ -461,5 +468,5 @@ config_check(const struct config *cfg, FILE *err)
 		      "module:callable on the command line\n",
 		    err);
 	}
-	return (errors + check_bind(&cfg->bind, err));
+	return (errors);
 }

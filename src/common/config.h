@@ -132,9 +132,9 @@ int config_set(struct config *, const char *name, const char *value, FILE *err);
 int config_set_env(struct config *, const char *assignment, FILE *err);
 
 /*
- * What only the whole can tell: wsgi_app is there, every address parses.  Where
- * a file could not be read or wsgi_app was refused, nothing is said to be
- * missing.
+ * What only the whole can tell: wsgi_app is there.  Where a file could not be
+ * read, or wsgi_app was refused, that is not said.  Addresses and wsgi_app are
+ * checked once more.
  */
 unsigned config_check(const struct config *, FILE *err);
 

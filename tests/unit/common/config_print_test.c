@@ -88,7 +88,7 @@ Test(config_print, reads_back_every_option_changed)
 
 Test(config_print, reads_back_nothing_as_nothing)
 {
-	struct config *cfg = config_of("[server]\nbind =\n[http]\n"
+	struct config *cfg = config_of("[app]\npythonpath =\n[http]\n"
 				       "server_header =\n");
 
 	expect_round_trip(cfg);
