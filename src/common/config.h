@@ -131,11 +131,7 @@ int config_set(struct config *, const char *name, const char *value, FILE *err);
 /* --env NAME=VALUE: the last of a name counts; the value may be any text. */
 int config_set_env(struct config *, const char *assignment, FILE *err);
 
-/*
- * What only the whole can tell: wsgi_app is there.  Where a file could not be
- * read, or wsgi_app was refused, that is not said.  Addresses and wsgi_app are
- * checked once more.
- */
+/* What only the whole can tell: wsgi_app is there, unless it was refused. */
 unsigned config_check(const struct config *, FILE *err);
 
 /*

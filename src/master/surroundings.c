@@ -1,15 +1,19 @@
 /* surroundings - see surroundings.h. */
 #include "surroundings.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fd.h"
 #include "log.h"
+#include "unix_socket.h"
 
 /* Descriptors of a worker that are no connections: its own, and what the
  * application has open. */
@@ -69,4 +73,50 @@ surroundings_raise_fd_limit(int64_t max_connections)
 	else
 		log_debug("the limit on descriptors is now %llu",
 		    (unsigned long long)limit.rlim_cur);
+}
+
+static int
+check_socket_owner(const struct config *cfg)
+{
+	char why[160];
+	uid_t uid;
+	gid_t gid;
+
+	if (unix_socket_parse_owner(
+		cfg->socket_owner, &uid, &gid, why, sizeof(why)) == 0)
+		return (0);
+	log_critical("%s", why);
+	return (-1);
+}
+
+/* As the workers will see it, who go to chdir first. */
+static int
+check_spool_dir(const struct config *cfg)
+{
+	const char *base = *cfg->chdir != '\0' ? cfg->chdir : ".";
+	int at = open(base, O_PATH | O_DIRECTORY | O_CLOEXEC), error;
+	struct stat st;
+
+	if (at == -1)
+		return (0); /* the worker says what is wrong with that */
+	error = fstatat(at, cfg->spool_dir, &st, 0);
+	if (error == 0 && !S_ISDIR(st.st_mode)) {
+		errno = ENOTDIR;
+		error = -1;
+	}
+	if (error == 0)
+		error = faccessat(at, cfg->spool_dir, W_OK | X_OK, AT_EACCESS);
+	if (error == -1)
+		log_critical("spool_dir = %s: not a directory to write in: %s",
+		    cfg->spool_dir, strerrordesc_np(errno));
+	fd_close(&at);
+	return (error);
+}
+
+int
+surroundings_check(const struct config *cfg)
+{
+	int owner = check_socket_owner(cfg), spool = check_spool_dir(cfg);
+
+	return (owner == 0 && spool == 0 ? 0 : -1);
 }

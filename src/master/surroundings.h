@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+#include "config.h"
+
 /*
  * First thing in main().  No signal is blocked any more: with TERM or CHLD
  * blocked we would be deaf.  A descriptor 0, 1 or 2 that is closed becomes
@@ -21,5 +23,12 @@ void surroundings_init(void);
  * of them needs for so many connections; warns where the hard limit is lower.
  */
 void surroundings_raise_fd_limit(int64_t max_connections);
+
+/*
+ * Are the names good that the settings have for what is outside: the owner of
+ * unix sockets and the directory of spooled bodies?  0, or -1 with each that is
+ * not logged.
+ */
+int surroundings_check(const struct config *);
 
 #endif

@@ -715,6 +715,33 @@ def test_check_is_bounded_by_boot_timeout(fake):
     assert "was not ready within boot_timeout" in result.stderr
 
 
+@pytest.mark.parametrize("check", [(), ("--check",)])
+def test_names_of_what_is_outside_are_looked_up_at_once(fake, tmp_path, check):
+    file, missing = tmp_path / "file", tmp_path / "missing"
+    file.touch()
+    for options, said in (
+        (["--socket-owner", "nosuch"], ['socket_owner: no user "nosuch"']),
+        (["--socket-owner", ":nosuch"], ['socket_owner: no group "nosuch"']),
+        (["--spool-dir", missing], [f"spool_dir = {missing}", "No such file"]),
+        (["--spool-dir", file], [f"spool_dir = {file}", "Not a directory"]),
+        (["--spool-dir", "/proc"], ["spool_dir = /proc", "ermi"]),
+    ):
+        if options[1] == "/proc" and os.geteuid() == 0:
+            continue  # nothing is denied to root
+        result = run("-b", ":0", *check, *map(str, options), APP, env=fake(GOOD))
+        assert (result.returncode, result.stdout) == (1, "")
+        (line,) = result.stderr.splitlines()
+        assert all(part in line for part in said), line
+
+
+def test_a_relative_spool_dir_is_that_of_chdir(fake, tmp_path):
+    (tmp_path / "spool").mkdir()
+    options = ["--spool-dir", "spool", "-t", APP]
+    assert run(*options, env=fake(GOOD)).returncode == 1
+    options += ["--chdir", str(tmp_path)]
+    assert run(*options, env=fake(GOOD)).returncode == 0
+
+
 def test_check_refuses_bad_settings(fake):
     result = run("-t", "-w", "none", APP, env=fake(GOOD))
     assert (result.returncode, result.stdout) == (2, "")
