@@ -38,14 +38,19 @@ local_from_fd(struct local *local, int fd)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
+	char host[INET6_ADDRSTRLEN];
 	struct peer peer;
+	bool v6;
 
 	memset(local, 0, sizeof(*local));
 	if (getsockname(fd, (struct sockaddr *)&ss, &len) == -1)
 		return (-1);
 	peer_from_sockaddr(&peer, (struct sockaddr *)&ss);
 	local->is_unix = peer.family == AF_UNIX;
-	peer_format(&peer, local->host);
+	/* As it stands in a URL: RFC 3875 4.1.14. */
+	v6 = peer.family == AF_INET6;
+	snprintf(local->host, sizeof(local->host), "%s%s%s", v6 ? "[" : "",
+	    peer_format(&peer, host), v6 ? "]" : "");
 	if (!local->is_unix)
 		snprintf(local->port, sizeof(local->port), "%u", peer.port);
 	return (0);

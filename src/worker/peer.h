@@ -19,8 +19,8 @@ struct peer {
 /* Our end: one for each listener, for the life of the worker. */
 struct local {
 	bool is_unix;
-	char host[INET6_ADDRSTRLEN]; /* "" for a unix socket */
-	char port[6];                /* decimal; "" for a unix socket */
+	char host[INET6_ADDRSTRLEN + 2]; /* as in a URL: "127.0.0.1", "[::1]" */
+	char port[6];                    /* decimal; both "" for unix */
 };
 
 void peer_from_sockaddr(struct peer *, const struct sockaddr *);

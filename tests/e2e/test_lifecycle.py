@@ -474,7 +474,8 @@ def test_tcp6(serve):
     port = int(re.fullmatch(r"http://\[::1\]:(\d+)", url)[1])
     with Client(("::1", port)) as client:
         got = json.loads(client.request("GET", "/environ").body)
-    assert got["REMOTE_ADDR"] == "::1" and got["SERVER_PORT"] == str(port)
+    assert got["REMOTE_ADDR"] == "::1"
+    assert (got["SERVER_NAME"], got["SERVER_PORT"]) == ("[::1]", str(port))
 
 
 def test_two_addresses_at_once(serve, tmp_path):

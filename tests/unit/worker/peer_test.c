@@ -67,6 +67,20 @@ Test(peer, local_end_is_the_name_of_the_listener)
 	close(fd);
 }
 
+Test(peer, local_end_in_ipv6_is_in_brackets)
+{
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
+	int fd = socket(AF_INET6, SOCK_STREAM, 0);
+	struct local local;
+
+	if (fd == -1)
+		cr_skip_test("no IPv6 here");
+	cr_assert_eq(bind(fd, (struct sockaddr *)&in6, sizeof(in6)), 0);
+	cr_assert_eq(local_from_fd(&local, fd), 0);
+	cr_expect_str_eq(local.host, "[::]");
+	close(fd);
+}
+
 Test(peer, local_end_of_a_unix_socket_has_no_port)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
