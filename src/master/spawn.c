@@ -94,8 +94,13 @@ redirect_standard(const struct ends *e)
 static int
 export_environment(const struct config *cfg)
 {
+	static const char *const ours[] = {
+	    "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"};
 	size_t i;
 
+	/* What a service manager says is to the master. */
+	for (i = 0; i < nitems(ours); i++)
+		unsetenv(ours[i]);
 	for (i = 0; i < cfg->env.count; i++)
 		if (putenv(cfg->env.items[i]) != 0)
 			return (-1);

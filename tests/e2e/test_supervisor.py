@@ -200,7 +200,7 @@ def test_a_worker_has_no_signal_blocked_or_ignored(serve, tmp_path):
 
 def test_a_worker_has_the_environment_with_that_of_env(serve, fake):
     body = """
-for name in ("FROM_US", "FROM_INI", "FROM_LINE", "BOTH"):
+for name in ("FROM_US", "FROM_INI", "FROM_LINE", "BOTH", "LISTEN_FDS", "LISTEN_PID"):
     say(f"{name} is {os.environ.get(name)}")
 """
     server = serve(
@@ -208,11 +208,13 @@ for name in ("FROM_US", "FROM_INI", "FROM_LINE", "BOTH"):
         "--env",
         "FROM_LINE=a b=c",
         ini="[env]\nFROM_INI = yes\nBOTH = ini\n",
-        env=fake(body + GOOD, FROM_US="1", BOTH="us"),
+        env=fake(body + GOOD, FROM_US="1", BOTH="us", LISTEN_FDS="1", LISTEN_PID="5"),
     )
     for line in ("FROM_US is 1$", "FROM_INI is yes$", "FROM_LINE is a b=c$"):
         server.wait_for_line(line)
     server.wait_for_line("BOTH is ini$")
+    server.wait_for_line("LISTEN_FDS is None$")
+    server.wait_for_line("LISTEN_PID is None$")
 
 
 # ---- replacement
