@@ -132,6 +132,15 @@ def wait_until(condition, what: str, timeout: float = PATIENCE):
     return value
 
 
+def has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
+
+
 @dataclass
 class Process:
     """One line of /proc/PID/stat, as far as it is needed here."""

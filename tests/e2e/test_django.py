@@ -9,11 +9,10 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
+import django  # noqa: F401: it must be there
 import pytest
 
 from server import APPS, PYTHON, Client, Response, Server
-
-pytest.importorskip("django")
 
 SITE = APPS / "django_site"
 ADD = "/admin/docs/document/add/"

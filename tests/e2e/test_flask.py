@@ -6,11 +6,10 @@ import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 
+import flask  # noqa: F401: it must be there
 import pytest
 
 from server import APPS, Server
-
-pytest.importorskip("flask")
 
 
 @pytest.fixture(scope="module")

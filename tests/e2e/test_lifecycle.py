@@ -23,6 +23,7 @@ from server import (
     Closed,
     Server,
     command_line,
+    has_ipv6,
     is_alive,
     wait_until,
 )
@@ -446,6 +447,21 @@ def test_unix_socket_has_its_mode_and_goes_with_the_server(serve, tmp_path, mode
     assert not path.exists()
 
 
+def test_unix_socket_has_its_owner(serve, tmp_path):
+    # Only root may give it away; others may name what they are.
+    owner = (1, 2) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    path = tmp_path / "app.sock"
+    serve(
+        "basic:application",
+        bind=[f"unix:{path}"],
+        socket_owner="%d:%d" % owner,
+        socket_mode="0604",
+    )
+    found = path.stat()
+    assert (found.st_uid, found.st_gid) == owner
+    assert stat.S_IMODE(found.st_mode) == 0o604
+
+
 def test_stale_unix_socket_is_replaced_and_a_live_one_is_not(serve, tmp_path):
     path = tmp_path / "app.sock"
     stale = socket.socket(socket.AF_UNIX)
@@ -456,15 +472,6 @@ def test_stale_unix_socket_is_replaced_and_a_live_one_is_not(serve, tmp_path):
     assert done.returncode == 1 and str(path) in done.stderr
     with Client(path) as client:
         assert client.request("GET", "/").body == HELLO
-
-
-def has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
 
 
 @pytest.mark.skipif(not has_ipv6(), reason="no IPv6 here")
