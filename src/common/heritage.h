@@ -9,9 +9,10 @@
  *
  *	CGTHREAD_SLOT        number of the worker, from 1
  *	CGTHREAD_CONFIG_FD   memfd, canonical ini text
- *	CGTHREAD_CONTROL_FD  SOCK_SEQPACKET: "READY" up, "ACTIVE" down; EOF =
- * the master is gone CGTHREAD_LISTEN_FDS  listening sockets: "5,6"; empty with
- *--check CGTHREAD_ERRORLOG_FD, CGTHREAD_ACCESSLOG_FD (-1 = off)
+ *	CGTHREAD_CONTROL_FD  SOCK_SEQPACKET: "READY" up, "ACTIVE" down;
+ *	                     EOF = the master is gone
+ *	CGTHREAD_LISTEN_FDS  listening sockets: "5,6"; empty with --check
+ *	CGTHREAD_ERRORLOG_FD, CGTHREAD_ACCESSLOG_FD (-1 = off)
  *	CGTHREAD_MASTER_PID  whom to expect as parent
  *
  * Standard output and error are pipes to the master, which logs what comes.

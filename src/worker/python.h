@@ -6,11 +6,9 @@
  *
  *	python_start     the interpreter is up, the main thread holds the GIL
  *	python_load      the application is imported and wsgi_call can run it
- *	python_release   the GIL is given up; from here on the loop never takes
- * it
+ *	python_release   the GIL is given up; the loop never takes it again
  *	  ... pool threads come and go through python_gate() ...
- *	python_finish    atexit and threading._shutdown; then only _exit(2) is
- * left
+ *	python_finish    atexit, threading._shutdown; only _exit(2) is left
  */
 #ifndef CGTHREAD_PYTHON_H
 #define CGTHREAD_PYTHON_H
