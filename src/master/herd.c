@@ -1,7 +1,6 @@
 /* herd - see herd.h. */
 #include "herd.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 

@@ -18,7 +18,6 @@
 #include "fd.h"
 #include "heritage.h"
 #include "log.h"
-#include "num.h"
 #include "unix_socket.h"
 
 /* A name's first address got a port from the kernel that the others cannot

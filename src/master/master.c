@@ -1,7 +1,6 @@
 /* master - see master.h. */
 #include "master.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 /* spawn - see spawn.h. */
 #include "spawn.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
