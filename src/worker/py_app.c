@@ -61,7 +61,8 @@ step(const char *text, PyObject *object, const char *attribute)
 
 	if (found == 0)
 		log_errorx("wsgi_app = %s: there is no \"%s\" in %s%s", text,
-		    attribute, PyModule_Check(object) ? "module " : "a ",
+		    attribute,
+		    PyModule_Check(object) ? "module " : "an object of type ",
 		    PyModule_Check(object) ? PyModule_GetName(object)
 					   : Py_TYPE(object)->tp_name);
 	else if (found == -1)
@@ -76,8 +77,9 @@ call_factory(const char *text, PyObject *factory)
 	PyObject *made = NULL;
 
 	if (!PyCallable_Check(factory))
-		log_errorx("wsgi_app = %s: not a factory, but a %s, which "
-			   "cannot be called",
+		log_errorx(
+		    "wsgi_app = %s: not a factory, but of type %s, which "
+		    "cannot be called",
 		    text, Py_TYPE(factory)->tp_name);
 	else if ((made = PyObject_CallNoArgs(factory)) == NULL)
 		py_traceback_log("wsgi_app = %s", text);
@@ -99,8 +101,8 @@ find(const char *text, struct app_name *name)
 		object = call_factory(text, object);
 	if (object == NULL || PyCallable_Check(object))
 		return (object);
-	log_errorx("wsgi_app = %s: not an application, but a %s, which cannot "
-		   "be called",
+	log_errorx("wsgi_app = %s: not an application, but of type %s, which "
+		   "cannot be called",
 	    text, Py_TYPE(object)->tp_name);
 	Py_DECREF(object);
 	return (NULL);

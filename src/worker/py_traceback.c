@@ -2,6 +2,7 @@
 #include "py_traceback.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -80,19 +81,35 @@ log_plainly(const char *what, PyObject *exception)
 	log_errorx("%s: %s at %s", what, Py_TYPE(exception)->tp_name, where);
 }
 
-/* One text, so that what happened and its first line stand together. */
+/* A step of the import itself, which tells nobody anything; Python leaves them
+ * out itself, but not always. */
+static bool
+is_of_import(const char *line)
+{
+	static const char begin[] = "  File \"<frozen importlib.";
+
+	return (strncmp(line, begin, sizeof(begin) - 1) == 0);
+}
+
+/* What happened and the first line of the traceback stand together. */
 static void
 log_bytes(const char *what, PyObject *bytes)
 {
 	char prefix[640];
-	const char *text = PyBytes_AS_STRING(bytes), *line;
-	size_t len = (size_t)PyBytes_GET_SIZE(bytes), first;
+	const char *line = PyBytes_AS_STRING(bytes), *next;
+	const char *end = line + PyBytes_GET_SIZE(bytes);
+	bool is_first = true;
 
 	snprintf(prefix, sizeof(prefix), "%s: ", what);
-	line = memchr(text, '\n', len);
-	first = line != NULL ? (size_t)(line + 1 - text) : len;
-	log_text(LOG_LEVEL_ERROR, prefix, text, first);
-	log_text(LOG_LEVEL_ERROR, NULL, text + first, len - first);
+	for (; line < end; line = next) {
+		next = memchr(line, '\n', (size_t)(end - line));
+		next = next != NULL ? next + 1 : end;
+		if (is_of_import(line))
+			continue;
+		log_text(LOG_LEVEL_ERROR, is_first ? prefix : NULL, line,
+		    (size_t)(next - line));
+		is_first = false;
+	}
 }
 
 void

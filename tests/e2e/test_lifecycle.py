@@ -271,6 +271,9 @@ def test_workers_ignore_what_is_for_the_master(serve, name):
         ("basic:no_such_name", ["basic", "no_such_name"]),
         ("factory:not_callable", ["not_callable", "callable"]),
         ("factory:fail()", ["LookupError: the factory failed"]),
+        ("basic:MIB", ["not an application, but of type int, which cannot be"]),
+        ("basic:MIB()", ["not a factory, but of type int, which cannot be"]),
+        ("basic:MIB.x", ['there is no "x" in an object of type int']),
     ],
 )
 def test_application_that_cannot_be_imported_is_exit_3(serve, app, said):
@@ -278,6 +281,7 @@ def test_application_that_cannot_be_imported_is_exit_3(serve, app, said):
     assert server.wait() == 3
     for pattern in said:
         assert server.errors.find(pattern), pattern
+    assert not server.errors.find("importlib")
     assert not server.errors.find("ready in")
 
 
@@ -287,6 +291,7 @@ def test_syntax_error_is_shown_with_its_place(serve, tmp_path):
     assert server.wait() == 3
     assert server.errors.find(r"broken\.py\", line 1")
     assert server.errors.find("SyntaxError")
+    assert not server.errors.find("importlib")
 
 
 def test_factory_makes_the_application(serve):

@@ -688,7 +688,7 @@ def test_signals_are_the_servers(serve, tmp_path):
     [
         ("m:application", "import sys\nsys.exit(7)\n", "SystemExit: 7"),
         ("m:application", "raise KeyboardInterrupt\n", "KeyboardInterrupt"),
-        ("m:a.b.c", "class a:\n    b = 1\n", 'no "c" in a int'),
+        ("m:a.b.c", "class a:\n    b = 1\n", 'no "c" in an object of type int'),
         ("m", "", 'no "application" in module m'),
         ("m:make()", "make = 3\n", "int, which cannot be called"),
         ("m:make()", "def make(x): pass\n", "TypeError: make.. missing"),
