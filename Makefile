@@ -219,7 +219,9 @@ install: all # into $(DESTDIR)$(PREFIX)
 		$(DESTDIR)$(DOCDIR)/examples
 	install -m 755 $(MASTER_PROGRAM) $(DESTDIR)$(PREFIX)/sbin
 	install -m 755 $(WORKER_PROGRAM) $(DESTDIR)$(LIBEXECDIR)
-	install -m 644 man/cgthread.8 $(DESTDIR)$(MANDIR)/man8
+	sed 's|/usr/local|$(PREFIX)|; s|cgthread-worker-3\.11|$(WORKER_NAME)|' \
+		man/cgthread.8 >$(DESTDIR)$(MANDIR)/man8/cgthread.8
+	chmod 644 $(DESTDIR)$(MANDIR)/man8/cgthread.8
 	install -m 644 man/cgthread.ini.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 644 README.md DESIGN.md CHANGES.md LICENSE \
 		$(DESTDIR)$(DOCDIR)
@@ -256,7 +258,8 @@ help: # this list
 		expand -t 10
 	@echo
 	@echo "VARIANT=release|debug|asan|tsan  V=1 (full commands)  DEPS=no"
-	@echo "DESTDIR= PREFIX=  PYTHON=/path/to/python3  E2E_ARGS= UNIT_ARGS="
+	@echo "DESTDIR= PREFIX=  PYTHON=/path/to/python3  ARGS= E2E_ARGS= UNIT_ARGS="
 
 -include $(patsubst %.o,%.d,$(COMMON_OBJECTS) $(MASTER_OBJECTS) \
-	$(WORKER_OBJECTS) $(call object,$(TESTS)) $(BUILD)/bench/responder.o)
+	$(WORKER_OBJECTS) $(BUILD)/bench/responder.o \
+	$(call object,$(TESTS) $(wildcard tests/tsan/*.c)))
