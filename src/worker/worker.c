@@ -329,10 +329,12 @@ static void
 on_drain_timeout(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 {
 	struct worker *w = arg;
+	size_t nconns = conn_list_count(w->conns);
+	unsigned running = pool_running(w->pool);
 
-	log_warnx("graceful_timeout: leaving with %zu connections open, "
-		  "%u requests running, %u waiting",
-	    conn_list_count(w->conns), pool_running(w->pool),
+	log_warnx("graceful_timeout: leaving with %zu connection%s open, "
+		  "%u request%s running, %u waiting",
+	    nconns, nconns == 1 ? "" : "s", running, running == 1 ? "" : "s",
 	    pool_queued(w->pool));
 	w->stop = true;
 }

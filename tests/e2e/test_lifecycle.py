@@ -198,6 +198,20 @@ def test_term_ends_a_request_that_never_ends(serve, meeting):
     assert 0.4 < time.monotonic() - begin < 5
 
 
+def test_worker_told_to_leave_is_bounded_by_graceful_timeout(serve, meeting):
+    server = serve("basic:application", graceful_timeout="300ms")
+    running = server.client()
+    running.send_request("GET", "/hold" + meeting.query)
+    held = meeting.wait()
+    os.kill(held.pid, signal.SIGTERM)
+    server.wait_for_line(
+        r"\[warning\] worker 1.*graceful_timeout: leaving with "
+        "1 connection open, 1 request running, 0 waiting"
+    )
+    with pytest.raises((Closed, OSError)):
+        running.read_response()
+
+
 def test_connections_that_wait_to_be_accepted_are_served_on_term(serve):
     """They are in the kernel's queue: nobody may lose them."""
     server = serve("basic:application")
