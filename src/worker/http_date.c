@@ -74,3 +74,16 @@ http_date(time_t t, char buf[HTTP_DATE_SIZE])
 	p = put_digits(p, in_day % 60, 2);
 	stpcpy(p, " GMT");
 }
+
+const char *
+http_date_of_thread(time_t t)
+{
+	static _Thread_local time_t last;
+	static _Thread_local char text[HTTP_DATE_SIZE]; /* "" at first */
+
+	if (t != last || *text == '\0') {
+		http_date(t, text);
+		last = t;
+	}
+	return (text);
+}

@@ -15,4 +15,8 @@
 /* A time before 1970 or after 9999 gives the nearest that can be written. */
 void http_date(time_t, char buf[HTTP_DATE_SIZE]);
 
+/* The same in memory of the calling thread, until its next call; written anew
+ * only when the second is another than last time. */
+const char *http_date_of_thread(time_t);
+
 #endif

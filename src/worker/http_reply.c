@@ -9,6 +9,7 @@
 #include "check.h"
 #include "http_char.h"
 #include "http_date.h"
+#include "http_line.h"
 #include "macros.h"
 
 #define SIZE_FIRST 512   /* enough for most heads */
@@ -16,30 +17,7 @@
 
 #define DECIMAL_SIZE 20 /* digits of the largest 64-bit number */
 
-/* What the server has to know about a field of the application's. */
-enum field_kind {
-	FIELD_PLAIN,
-	FIELD_LENGTH,
-	FIELD_CONNECTION,
-	FIELD_DATE,
-	FIELD_SERVER,
-	FIELD_HOP_BY_HOP
-};
-
 /* clang-format off */
-static const struct { const char *name; enum field_kind kind; } known_fields[] = {
-	{ "content-length",	FIELD_LENGTH },
-	{ "date",		FIELD_DATE },
-	{ "server",		FIELD_SERVER },
-	{ "connection",		FIELD_CONNECTION },
-	{ "keep-alive",		FIELD_HOP_BY_HOP },
-	{ "proxy-connection",	FIELD_HOP_BY_HOP },
-	{ "te",			FIELD_HOP_BY_HOP },
-	{ "trailer",		FIELD_HOP_BY_HOP },
-	{ "transfer-encoding",	FIELD_HOP_BY_HOP },
-	{ "upgrade",		FIELD_HOP_BY_HOP },
-};
-
 static const struct { int status; const char *phrase; } phrases[] = {
 	{ 200, "OK" },
 	{ 204, "No Content" },
@@ -72,6 +50,7 @@ static int add_string(struct http_reply *, const char *);
 static int add_field(struct http_reply *, const char *name, size_t name_len,
     const char *value, size_t value_len);
 static size_t format_decimal(char buf[DECIMAL_SIZE], uint64_t);
+static char *make_room(struct http_reply *, size_t len);
 
 void
 http_reply_init(struct http_reply *r)
@@ -110,44 +89,56 @@ is_digit(char c)
 	return (c >= '0' && c <= '9');
 }
 
-int
-http_reply_status(
-    struct http_reply *r, const char *status, size_t len, const char **why)
+/* NULL where the status is a good one, else why it is not. */
+static const char *
+status_fault(const char *status, size_t len)
 {
 	size_t i;
 
 	if (len < 4 || !is_digit(status[0]) || !is_digit(status[1]) ||
 	    !is_digit(status[2]) || status[3] != ' ')
-		return (refuse(why,
-		    "the status is not three digits, a space and a phrase"));
+		return ("the status is not three digits, a space and a phrase");
 	if (status[0] == '1')
-		return (refuse(why, "the status is not a final one"));
+		return ("the status is not a final one");
 	if (status[0] < '1' || status[0] > '5')
-		return (refuse(why, "the status is not between 200 and 599"));
+		return ("the status is not between 200 and 599");
 	for (i = 4; i < len; i++)
 		if (!http_char_is(status[i], HTTP_CHAR_VALUE) ||
 		    status[i] == '\t')
-			return (
-			    refuse(why, "the status has a control character"));
+			return ("the status has a control character");
+	return (NULL);
+}
 
-	http_reply_reset(r);
+static int
+add_status(struct http_reply *r, const char *status, size_t len)
+{
+	const struct http_line *line = http_line_find_status(status, len);
+
+	if (line != NULL)
+		return (add(r, line->text, line->len));
 	if (add_string(r, "HTTP/1.1 ") == -1 || add(r, status, len) == -1 ||
 	    add_string(r, "\r\n") == -1)
+		return (-1);
+	http_line_keep_status(r->text, r->len);
+	return (0);
+}
+
+int
+http_reply_status(
+    struct http_reply *r, const char *status, size_t len, const char **why)
+{
+	const char *fault = NULL;
+
+	if (http_line_find_status(status, len) == NULL)
+		fault = status_fault(status, len);
+	if (fault != NULL)
+		return (refuse(why, fault));
+	http_reply_reset(r);
+	if (add_status(r, status, len) == -1)
 		return (out_of_memory(why));
 	r->status = (status[0] - '0') * 100 + (status[1] - '0') * 10 +
 		    (status[2] - '0');
 	return (0);
-}
-
-static enum field_kind
-field_kind(const char *name, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < nitems(known_fields); i++)
-		if (http_chars_equal(name, len, known_fields[i].name))
-			return (known_fields[i].kind);
-	return (FIELD_PLAIN);
 }
 
 /*
@@ -206,36 +197,71 @@ set_connection(struct http_reply *r, const char *value, size_t len)
 	return (dropped);
 }
 
+static int
+add_checked(struct http_reply *r, const char *name, size_t name_len,
+    const char *value, size_t value_len, bool common)
+{
+	size_t before = r->len;
+
+	if (add_field(r, name, name_len, value, value_len) == -1)
+		return (-1);
+	if (common)
+		http_line_keep(name_len, r->text + before, r->len - before);
+	return (0);
+}
+
+static int
+put_field(struct http_reply *r, const char *name, size_t name_len,
+    const char *value, size_t value_len, const char **why)
+{
+	enum http_line_kind kind = http_line_kind(name, name_len);
+
+	switch (kind) {
+	case HTTP_LINE_LENGTH:
+		return (set_length(r, value, value_len, why));
+	case HTTP_LINE_CONNECTION:
+		return (set_connection(r, value, value_len));
+	case HTTP_LINE_HOP_BY_HOP:
+		return (1);
+	case HTTP_LINE_DATE:
+		r->has_date = true;
+		break;
+	case HTTP_LINE_SERVER:
+		r->has_server = true;
+		break;
+	case HTTP_LINE_COMMON:
+	case HTTP_LINE_PLAIN:
+		break;
+	}
+	if (add_checked(r, name, name_len, value, value_len,
+		kind == HTTP_LINE_COMMON) == -1)
+		return (out_of_memory(why));
+	return (0);
+}
+
 int
 http_reply_field(struct http_reply *r, const char *name, size_t name_len,
     const char *value, size_t value_len, const char **why)
 {
+	const struct http_line *line;
+
+	/* The one that nearly all have, as they write it. */
+	if (name_len == 14 && memcmp(name, "Content-Length", 14) == 0) {
+		trim(&value, &value_len);
+		return (set_length(r, value, value_len, why));
+	}
+	line = http_line_find(name, name_len, value, value_len);
+	if (line != NULL)
+		return (add(r, line->text, line->len) == 0
+			    ? 0
+			    : out_of_memory(why));
 	if (name_len == 0 || !http_chars_are(name, name_len, HTTP_CHAR_TOKEN))
 		return (refuse(why, "the name of a field is not a token"));
 	if (!http_chars_are(value, value_len, HTTP_CHAR_VALUE))
 		return (refuse(
 		    why, "the value of a field has a control character"));
 	trim(&value, &value_len);
-
-	switch (field_kind(name, name_len)) {
-	case FIELD_LENGTH:
-		return (set_length(r, value, value_len, why));
-	case FIELD_CONNECTION:
-		return (set_connection(r, value, value_len));
-	case FIELD_HOP_BY_HOP:
-		return (1);
-	case FIELD_DATE:
-		r->has_date = true;
-		break;
-	case FIELD_SERVER:
-		r->has_server = true;
-		break;
-	case FIELD_PLAIN:
-		break;
-	}
-	if (add_field(r, name, name_len, value, value_len) == -1)
-		return (out_of_memory(why));
-	return (0);
+	return (put_field(r, name, name_len, value, value_len, why));
 }
 
 static int
@@ -286,66 +312,80 @@ choose_framing(struct http_reply *r, const struct http_reply_context *context,
 		    context->is_http10 ? HTTP_REPLY_CLOSE : HTTP_REPLY_CHUNKED;
 }
 
-static int
-add_framing(struct http_reply *r)
-{
-	static const char name[] = "Content-Length";
-	char digits[DECIMAL_SIZE];
-	size_t len;
+/* The most that the server adds, but for the name of the server. */
+#define ADDED_MAX                                                         \
+	(sizeof("Date: \r\n") + HTTP_DATE_SIZE + sizeof("Server: \r\n") + \
+	    sizeof("Transfer-Encoding: chunked\r\n") + DECIMAL_SIZE +     \
+	    sizeof("Connection: keep-alive\r\n") + sizeof("\r\n"))
 
+/* Where there is room for it. */
+#define put_constant(p, text) mempcpy(p, text, sizeof(text) - 1)
+
+static char *
+put_date(char *p, const struct http_reply *r, time_t now)
+{
+	if (r->has_date)
+		return (p);
+	p = put_constant(p, "Date: ");
+	p = mempcpy(p, http_date_of_thread(now), HTTP_DATE_SIZE - 1);
+	return (put_constant(p, "\r\n"));
+}
+
+static char *
+put_server(char *p, const struct http_reply *r, const char *server, size_t len)
+{
+	if (r->has_server || len == 0)
+		return (p);
+	p = put_constant(p, "Server: ");
+	p = mempcpy(p, server, len);
+	return (put_constant(p, "\r\n"));
+}
+
+static char *
+put_framing(char *p, const struct http_reply *r)
+{
 	if (r->framing == HTTP_REPLY_CHUNKED)
-		return (add_string(r, "Transfer-Encoding: chunked\r\n"));
+		return (put_constant(p, "Transfer-Encoding: chunked\r\n"));
 	if (r->length == -1)
-		return (0);
-	len = format_decimal(digits, (uint64_t)r->length);
-	return (add_field(r, name, sizeof(name) - 1, digits, len));
+		return (p);
+	p = put_constant(p, "Content-Length: ");
+	p += format_decimal(p, (uint64_t)r->length);
+	return (put_constant(p, "\r\n"));
 }
 
 /* The status line says 1.1, for which staying is the rule: RFC 9112 9.3. */
-static int
-add_connection(struct http_reply *r, bool is_http10)
+static char *
+put_connection(char *p, const struct http_reply *r, bool is_http10)
 {
 	if (!r->keep_alive)
-		return (add_string(r, "Connection: close\r\n"));
+		return (put_constant(p, "Connection: close\r\n"));
 	if (is_http10)
-		return (add_string(r, "Connection: keep-alive\r\n"));
-	return (0);
-}
-
-static int
-add_date(struct http_reply *r, time_t now)
-{
-	char date[HTTP_DATE_SIZE];
-
-	if (r->has_date)
-		return (0);
-	http_date(now, date);
-	return (add_field(r, "Date", 4, date, HTTP_DATE_SIZE - 1));
-}
-
-static int
-add_server(struct http_reply *r, const char *server)
-{
-	if (r->has_server || *server == '\0')
-		return (0);
-	return (add_field(r, "Server", 6, server, strlen(server)));
+		return (put_constant(p, "Connection: keep-alive\r\n"));
+	return (p);
 }
 
 int
 http_reply_finish(struct http_reply *r,
     const struct http_reply_context *context, int64_t known_length)
 {
+	size_t server_len = strlen(context->server);
+	char *p;
+
 	ASSERT(r->status != 0);
 	choose_framing(r, context, known_length);
 	r->keep_alive = context->keep_alive && !r->wants_close &&
 			r->framing != HTTP_REPLY_CLOSE;
-	if (add_date(r, context->now) == -1 ||
-	    add_server(r, context->server) == -1 || add_framing(r) == -1 ||
-	    add_connection(r, context->is_http10) == -1 ||
-	    add_string(r, "\r\n") == -1) {
+	p = make_room(r, ADDED_MAX + server_len);
+	if (p == NULL) {
 		errno = ENOMEM;
 		return (-1);
 	}
+	p = put_date(p, r, context->now);
+	p = put_server(p, r, context->server, server_len);
+	p = put_framing(p, r);
+	p = put_connection(p, r, context->is_http10);
+	p = put_constant(p, "\r\n");
+	r->len = (size_t)(p - r->text);
 	return (0);
 }
 

@@ -50,3 +50,15 @@ Test(http_date, agrees_with_the_c_library, .timeout = 60)
 		cr_assert_str_eq(buf, want);
 	}
 }
+
+Test(http_date, of_a_thread_follows_the_time)
+{
+	const time_t times[] = {0, 0, 1, 1, 0, 951782399, 951782400, -1, 0};
+	char want[HTTP_DATE_SIZE];
+	size_t i;
+
+	for (i = 0; i < nitems(times); i++) {
+		http_date(times[i], want);
+		cr_expect_str_eq(http_date_of_thread(times[i]), want);
+	}
+}
