@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "http_char.h"
+#include "http_escape.h"
 #include "macros.h"
 #include "py_errors.h"
 #include "py_field.h"
 #include "py_file_wrapper.h"
 #include "py_input.h"
+#include "py_text.h"
 
 enum key {
 	KEY_REQUEST_METHOD,
@@ -21,7 +23,8 @@ enum key {
 	KEY_SERVER_PORT,
 	KEY_REMOTE_ADDR,
 	KEY_REMOTE_PORT,
-	KEY_HTTP_HOST,
+	KEY_TEXTS, /* those before it are text */
+	KEY_HTTP_HOST = KEY_TEXTS,
 	KEY_INPUT,
 	KEY_DISCONNECTED,
 	KEY_THREAD,
@@ -46,14 +49,32 @@ static const char *const key_names[] = {
 };
 _Static_assert(nitems(key_names) == KEY_COUNT, "a key has no name");
 
-static const char *const method_names[] = {
-    "GET", "POST", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"};
-
-/* All (const) once started. */
+/* (const) once started. */
 static PyObject *keys[KEY_COUNT];
-static PyObject *methods[nitems(method_names)];
-static PyObject *http_1_0, *http_1_1;
-static PyObject *base; /* the dict that each request's is a copy of */
+static PyObject *common; /* the dict with what is the same for all requests */
+
+/* Of methods, paths, hosts.  Not of queries, which are seldom the same. */
+static struct py_text_cache caches[KEY_TEXTS]; /* (GIL) */
+
+/*
+ * One thread's last request, but for its fields: each environ begins as a copy
+ * of dict, after what differs has been replaced in it.  Mostly that is little:
+ * the client and the server's ends stay the same, so do method and path.
+ */
+static _Thread_local struct {
+	PyObject *dict; /* NULL: not made yet */
+	struct py_text texts[KEY_TEXTS];
+	PyObject *disconnected;
+	unsigned thread;
+	const struct local *local;
+	struct peer peer;
+} last;
+
+/* What belongs into one environ alone, not into the next; owned. */
+struct extras {
+	PyObject *texts[KEY_TEXTS];
+	bool any;
+};
 
 /* ---- what is the same for all requests ---- */
 
@@ -66,13 +87,7 @@ make_strings(void)
 		if ((keys[i] = PyUnicode_InternFromString(key_names[i])) ==
 		    NULL)
 			return (-1);
-	for (i = 0; i < nitems(methods); i++)
-		if ((methods[i] = PyUnicode_InternFromString(
-			 method_names[i])) == NULL)
-			return (-1);
-	http_1_0 = PyUnicode_InternFromString("HTTP/1.0");
-	http_1_1 = PyUnicode_InternFromString("HTTP/1.1");
-	return (http_1_0 != NULL && http_1_1 != NULL ? 0 : -1);
+	return (0);
 }
 
 /* Takes value, which may be NULL with an exception. */
@@ -83,7 +98,7 @@ put_named(const char *name, PyObject *value)
 	int result = -1;
 
 	if (key != NULL && value != NULL)
-		result = PyDict_SetItem(base, key, value);
+		result = PyDict_SetItem(common, key, value);
 	Py_XDECREF(key);
 	Py_XDECREF(value);
 	return (result);
@@ -118,153 +133,155 @@ put_names(const struct request_context *context)
 int
 py_environ_start(const struct request_context *context)
 {
-	base = PyDict_New();
-	if (base == NULL || make_strings() == -1)
+	common = PyDict_New();
+	if (common == NULL || make_strings() == -1)
 		return (-1);
 	return (put_names(context));
 }
 
-/* ---- what is particular to one ---- */
+/* ---- what may be as it was in the thread's last request ---- */
 
-/* Takes value, which may be NULL with an exception. */
+/* Takes str, which may be NULL with an exception. */
 static int
-put(PyObject *environ, enum key key, PyObject *value)
+put_str(struct extras *extras, enum key key, PyObject *str)
 {
 	int result;
 
-	if (value == NULL)
+	if (str == NULL)
 		return (-1);
-	result = PyDict_SetItem(environ, keys[key], value);
-	Py_DECREF(value);
+	if (PyUnicode_GET_LENGTH(str) > PY_TEXT_MAX) {
+		Py_XSETREF(extras->texts[key], str);
+		extras->any = true;
+		return (0);
+	}
+	result = PyDict_SetItem(last.dict, keys[key], str);
+	/* The dict holds it from here on. */
+	if (result == 0)
+		py_text_show(&last.texts[key], str);
+	Py_DECREF(str);
 	return (result);
 }
 
-static PyObject *
-latin1(const char *text, size_t len)
+static int
+put_text(struct extras *extras, enum key key, const char *text, size_t len)
 {
-	return (PyUnicode_DecodeLatin1(text, (Py_ssize_t)len, NULL));
-}
+	struct py_text_cache *cache = &caches[key];
 
-static PyObject *
-method_object(const char *text, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < nitems(method_names); i++)
-		if (strlen(method_names[i]) == len &&
-		    memcmp(method_names[i], text, len) == 0)
-			return (Py_NewRef(methods[i]));
-	return (latin1(text, len));
-}
-
-static PyObject *
-protocol_object(const struct http_head *head)
-{
-	if (head->major == 1 && head->minor == 1)
-		return (Py_NewRef(http_1_1));
-	if (head->major == 1 && head->minor == 0)
-		return (Py_NewRef(http_1_0));
-	return (PyUnicode_FromFormat("HTTP/%d.%d", head->major, head->minor));
+	if (py_text_is(&last.texts[key], text, len))
+		return (0);
+	if (key == KEY_QUERY_STRING)
+		cache = NULL;
+	return (put_str(extras, key, py_text_get(cache, text, len)));
 }
 
 static int
-hex_value(char c)
+put_string(struct extras *extras, enum key key, const char *text)
 {
-	if (c >= '0' && c <= '9')
-		return (c - '0');
-	if (c >= 'a' && c <= 'f')
-		return (c - 'a' + 10);
-	if (c >= 'A' && c <= 'F')
-		return (c - 'A' + 10);
-	return (-1);
+	return (put_text(extras, key, text, strlen(text)));
 }
 
-/* Undoes %XX; what is no escape stays as it is.  Returns the length. */
-static size_t
-unescape(char *to, const char *path, size_t len)
+static int
+put_protocol(struct extras *extras, const struct http_head *head)
 {
-	const char *end = path + len;
-	char *start = to;
-	int high, low;
+	char protocol[] = "HTTP/1.1";
 
-	while (path < end) {
-		if (*path == '%' && end - path > 2) {
-			high = hex_value(path[1]);
-			low = hex_value(path[2]);
-			if (high != -1 && low != -1) {
-				*to++ = (char)(high << 4 | low);
-				path += 3;
-				continue;
-			}
-		}
-		*to++ = *path++;
-	}
-	return ((size_t)(to - start));
-}
-
-static PyObject *
-path_object(const char *path, size_t len)
-{
-	PyObject *object;
-	char *plain;
-
-	if (memchr(path, '%', len) == NULL)
-		return (latin1(path, len));
-	plain = PyMem_Malloc(len);
-	if (plain == NULL)
-		return (PyErr_NoMemory());
-	object = latin1(plain, unescape(plain, path, len));
-	PyMem_Free(plain);
-	return (object);
+	protocol[5] = (char)('0' + head->major % 10);
+	protocol[7] = (char)('0' + head->minor % 10);
+	return (put_text(
+	    extras, KEY_SERVER_PROTOCOL, protocol, sizeof(protocol) - 1));
 }
 
 /* A target of "http://host" has no path, which is "/": RFC 9110 4.2.3. */
 static int
-put_path(PyObject *environ, const char *text, const struct http_head *head)
+put_path(struct extras *extras, const char *path, size_t len)
 {
-	if (head->path.len == 0)
-		return (put(environ, KEY_PATH_INFO, latin1("/", 1)));
-	return (put(environ, KEY_PATH_INFO,
-	    path_object(text + head->path.offset, head->path.len)));
+	PyObject *str;
+	char *plain;
+
+	if (len == 0)
+		return (put_text(extras, KEY_PATH_INFO, "/", 1));
+	if (memchr(path, '%', len) == NULL)
+		return (put_text(extras, KEY_PATH_INFO, path, len));
+	plain = PyMem_Malloc(len);
+	if (plain == NULL) {
+		PyErr_NoMemory();
+		return (-1);
+	}
+	str = py_text_new(plain, http_unescape(plain, path, len));
+	PyMem_Free(plain);
+	return (put_str(extras, KEY_PATH_INFO, str));
+}
+
+/* It stands there twice. */
+static int
+put_target(
+    struct extras *extras, const char *target, size_t len, bool has_query)
+{
+	PyObject *str;
+
+	if (py_text_is(&last.texts[KEY_RAW_URI], target, len) &&
+	    py_text_is(&last.texts[KEY_REQUEST_URI], target, len))
+		return (0);
+	str =
+	    py_text_get(has_query ? NULL : &caches[KEY_PATH_INFO], target, len);
+	if (str == NULL)
+		return (-1);
+	if (put_str(extras, KEY_RAW_URI, Py_NewRef(str)) == -1) {
+		Py_DECREF(str);
+		return (-1);
+	}
+	return (put_str(extras, KEY_REQUEST_URI, str));
 }
 
 static int
-put_request_line(PyObject *environ, const struct request *req)
+put_request_line(struct extras *extras, const struct request *req)
 {
 	const struct http_head *head = &req->head;
 	const char *text = req->text;
-	PyObject *target;
 
-	if (put(environ, KEY_REQUEST_METHOD,
-		method_object(text + head->method.offset, head->method.len)) ==
-		-1 ||
-	    put(environ, KEY_SERVER_PROTOCOL, protocol_object(head)) == -1 ||
-	    put_path(environ, text, head) == -1 ||
-	    put(environ, KEY_QUERY_STRING,
-		latin1(text + head->query.offset, head->query.len)) == -1)
+	if (put_text(extras, KEY_REQUEST_METHOD, text + head->method.offset,
+		head->method.len) == -1 ||
+	    put_protocol(extras, head) == -1 ||
+	    put_path(extras, text + head->path.offset, head->path.len) == -1 ||
+	    put_text(extras, KEY_QUERY_STRING, text + head->query.offset,
+		head->query.len) == -1)
 		return (-1);
-	target = latin1(text + head->target.offset, head->target.len);
-	if (target == NULL)
-		return (-1);
-	if (put(environ, KEY_RAW_URI, Py_NewRef(target)) == -1) {
-		Py_DECREF(target);
-		return (-1);
-	}
-	return (put(environ, KEY_REQUEST_URI, target));
+	return (put_target(extras, text + head->target.offset, head->target.len,
+	    head->query.len > 0));
 }
 
 static int
-put_peer(PyObject *environ, const struct peer *peer)
+remove_port(void)
+{
+	if (last.texts[KEY_REMOTE_PORT].data == NULL)
+		return (0);
+	last.texts[KEY_REMOTE_PORT].data = NULL;
+	return (PyDict_DelItem(last.dict, keys[KEY_REMOTE_PORT]));
+}
+
+static int
+put_peer(struct extras *extras, const struct peer *peer)
 {
 	char address[INET6_ADDRSTRLEN];
 
-	if (put(environ, KEY_REMOTE_ADDR,
-		PyUnicode_FromString(peer_format(peer, address))) == -1)
-		return (-1);
+	if (last.peer.family != peer->family ||
+	    memcmp(last.peer.address, peer->address, sizeof(peer->address)) !=
+		0) {
+		if (put_string(extras, KEY_REMOTE_ADDR,
+			peer_format(peer, address)) == -1)
+			return (-1);
+		last.peer = *peer;
+		last.peer.port = 0;
+	}
 	if (peer->family == AF_UNIX)
+		return (remove_port());
+	if (last.peer.port == peer->port &&
+	    last.texts[KEY_REMOTE_PORT].data != NULL)
 		return (0);
-	return (put(
-	    environ, KEY_REMOTE_PORT, PyUnicode_FromFormat("%d", peer->port)));
+	if (put_str(extras, KEY_REMOTE_PORT, py_text_port(peer->port)) == -1)
+		return (-1);
+	last.peer.port = peer->port;
+	return (0);
 }
 
 /* "name", "name:port" or "[::1]:port": *port is behind the colon, or NULL. */
@@ -282,7 +299,7 @@ split_host(const char *host, size_t len, const char **port)
 
 /* A unix socket has no name: the client's word for it has to do. */
 static int
-put_server_by_host(PyObject *environ, const struct request *req)
+put_server_by_host(struct extras *extras, const struct request *req)
 {
 	const struct http_field *field =
 	    http_head_find(&req->head, req->text, "host");
@@ -294,27 +311,76 @@ put_server_by_host(PyObject *environ, const struct request *req)
 		len = field->value.len;
 		name_len = split_host(host, len, &port);
 	}
-	if (put(environ, KEY_SERVER_NAME, latin1(host, name_len)) == -1)
+	if (put_text(extras, KEY_SERVER_NAME, host, name_len) == -1)
 		return (-1);
 	if (port == NULL || port == host + len)
-		return (put(environ, KEY_SERVER_PORT, latin1("80", 2)));
-	return (put(environ, KEY_SERVER_PORT,
-	    latin1(port, len - (size_t)(port - host))));
+		return (put_string(extras, KEY_SERVER_PORT, "80"));
+	return (put_text(
+	    extras, KEY_SERVER_PORT, port, len - (size_t)(port - host)));
 }
 
 static int
-put_server(PyObject *environ, const struct request *req)
+put_server(struct extras *extras, const struct request *req)
 {
 	const struct local *local = req->local;
 
+	if (local == last.local)
+		return (0);
+	last.local = NULL;
 	if (local->is_unix)
-		return (put_server_by_host(environ, req));
-	if (put(environ, KEY_SERVER_NAME, PyUnicode_FromString(local->host)) ==
+		return (put_server_by_host(extras, req));
+	if (put_string(extras, KEY_SERVER_NAME, local->host) == -1 ||
+	    put_string(extras, KEY_SERVER_PORT, local->port) == -1)
+		return (-1);
+	last.local = local;
+	return (0);
+}
+
+static int
+put_thread(unsigned thread)
+{
+	PyObject *number;
+	int result;
+
+	if (thread == last.thread)
+		return (0);
+	number = PyLong_FromUnsignedLong(thread);
+	if (number == NULL)
+		return (-1);
+	result = PyDict_SetItem(last.dict, keys[KEY_THREAD], number);
+	Py_DECREF(number);
+	if (result == 0)
+		last.thread = thread;
+	return (result);
+}
+
+static int
+put_disconnected(PyObject *disconnected)
+{
+	if (disconnected == last.disconnected)
+		return (0);
+	if (PyDict_SetItem(last.dict, keys[KEY_DISCONNECTED], disconnected) ==
 	    -1)
 		return (-1);
-	return (
-	    put(environ, KEY_SERVER_PORT, PyUnicode_FromString(local->port)));
+	last.disconnected = disconnected;
+	return (0);
 }
+
+/* Makes of the last request's dict this one's. */
+static int
+update_last(struct extras *extras, const struct request *req, unsigned thread,
+    PyObject *disconnected)
+{
+	if (last.dict == NULL)
+		last.dict = PyDict_Copy(common);
+	if (last.dict == NULL || put_request_line(extras, req) == -1 ||
+	    put_peer(extras, &req->peer) == -1 ||
+	    put_server(extras, req) == -1 || put_thread(thread) == -1)
+		return (-1);
+	return (put_disconnected(disconnected));
+}
+
+/* ---- what is this request's alone ---- */
 
 /*
  * The host of a target like "http://host/path" is the one that counts, whatever
@@ -325,6 +391,8 @@ put_target_host(PyObject *environ, const struct request *req)
 {
 	const char *target = req->text + req->head.target.offset;
 	const char *end = req->text + req->head.path.offset, *host;
+	PyObject *value;
+	int result;
 
 	host = memmem(target, (size_t)(end - target), "://", 3);
 	if (host == NULL)
@@ -333,37 +401,76 @@ put_target_host(PyObject *environ, const struct request *req)
 	if (host >= end ||
 	    !http_chars_are(host, (size_t)(end - host), HTTP_CHAR_HOST))
 		return (0);
-	return (
-	    put(environ, KEY_HTTP_HOST, latin1(host, (size_t)(end - host))));
+	value = py_text_new(host, (size_t)(end - host));
+	if (value == NULL)
+		return (-1);
+	result = PyDict_SetItem(environ, keys[KEY_HTTP_HOST], value);
+	Py_DECREF(value);
+	return (result);
 }
 
 static int
-put_objects(
-    PyObject *environ, unsigned thread, PyObject *input, PyObject *disconnected)
+put_extras(PyObject *environ, struct extras *extras)
 {
+	int result = 0;
+	size_t i;
+
+	for (i = 0; extras->any && i < nitems(extras->texts); i++)
+		if (extras->texts[i] != NULL && result == 0)
+			result =
+			    PyDict_SetItem(environ, keys[i], extras->texts[i]);
+	return (result);
+}
+
+static void
+free_extras(struct extras *extras)
+{
+	size_t i;
+
+	for (i = 0; extras->any && i < nitems(extras->texts); i++)
+		Py_CLEAR(extras->texts[i]);
+}
+
+static int
+fill(PyObject *environ, struct extras *extras, const struct request *req,
+    PyObject *input)
+{
+	if (extras->any && put_extras(environ, extras) == -1)
+		return (-1);
 	if (input != NULL &&
 	    PyDict_SetItem(environ, keys[KEY_INPUT], input) == -1)
 		return (-1);
-	if (PyDict_SetItem(environ, keys[KEY_DISCONNECTED], disconnected) == -1)
+	if (py_field_add_all(environ, req) == -1)
 		return (-1);
-	return (put(environ, KEY_THREAD, PyLong_FromUnsignedLong(thread)));
+	if (req->head.path.offset > req->head.target.offset)
+		return (put_target_host(environ, req));
+	return (0);
 }
 
 PyObject *
 py_environ_new(const struct request *req, unsigned thread, PyObject *input,
     PyObject *disconnected)
 {
-	PyObject *environ = PyDict_Copy(base);
+	struct extras extras = {.any = false};
+	PyObject *environ = NULL;
 
-	if (environ == NULL)
-		return (NULL);
-	if (put_request_line(environ, req) == -1 ||
-	    put_peer(environ, &req->peer) == -1 ||
-	    put_server(environ, req) == -1 ||
-	    py_field_add_all(environ, req) == -1 ||
-	    (req->head.path.offset > req->head.target.offset &&
-		put_target_host(environ, req) == -1) ||
-	    put_objects(environ, thread, input, disconnected) == -1)
+	if (update_last(&extras, req, thread, disconnected) == 0)
+		environ = PyDict_Copy(last.dict);
+	if (environ != NULL && fill(environ, &extras, req, input) == -1)
 		Py_CLEAR(environ);
+	free_extras(&extras);
 	return (environ);
+}
+
+bool
+py_environ_keeps(const PyObject *disconnected)
+{
+	return (disconnected == last.disconnected);
+}
+
+void
+py_environ_end_thread(void)
+{
+	Py_CLEAR(last.dict);
+	memset(&last, 0, sizeof(last));
 }

@@ -7,6 +7,8 @@
 #ifndef CGTHREAD_PY_ENVIRON_H
 #define CGTHREAD_PY_ENVIRON_H
 
+#include <stdbool.h>
+
 #include "py_compat.h"
 #include "request.h"
 
@@ -20,5 +22,11 @@ int py_environ_start(const struct request_context *);
  */
 PyObject *py_environ_new(const struct request *, unsigned thread,
     PyObject *input, PyObject *disconnected);
+
+/* Whether the calling thread has kept a reference to it for its next one. */
+bool py_environ_keeps(const PyObject *disconnected);
+
+/* The calling thread will make no more; it lets go of what it has kept. */
+void py_environ_end_thread(void);
 
 #endif
