@@ -49,6 +49,12 @@ py_client_new(const struct reply *reply)
 }
 
 void
+py_client_attach(PyObject *self, const struct reply *reply)
+{
+	((struct py_client *)self)->reply = reply;
+}
+
+void
 py_client_detach(PyObject *self)
 {
 	((struct py_client *)self)->reply = NULL;

@@ -16,6 +16,7 @@ int py_client_start(void); /* once; -1 with an exception */
 /* A new reference; NULL with an exception.  The reply lives until the detach.
  */
 PyObject *py_client_new(const struct reply *);
+void py_client_attach(PyObject *, const struct reply *); /* to the next */
 void py_client_detach(PyObject *);
 
 #endif

@@ -11,6 +11,7 @@
 #include "py_compat.h"
 #include "py_threading.h"
 #include "py_traceback.h"
+#include "wsgi_thread.h"
 
 static _Thread_local PyThreadState *thread_state; /* (outside of the gate) */
 static _Thread_local PyGILState_STATE gil_state;
@@ -43,6 +44,7 @@ static void
 gate_detach(void *arg UNUSED)
 {
 	PyEval_RestoreThread(thread_state);
+	wsgi_thread_end();
 	PyGILState_Release(gil_state);
 }
 

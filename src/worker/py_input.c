@@ -275,10 +275,18 @@ py_input_new(const char *data, size_t len)
 
 	if (in == NULL)
 		return (NULL);
+	py_input_attach((PyObject *)in, data, len);
+	return ((PyObject *)in);
+}
+
+void
+py_input_attach(PyObject *self, const char *data, size_t len)
+{
+	struct py_input *in = (struct py_input *)self;
+
 	in->data = data;
 	in->len = (Py_ssize_t)len;
 	in->at = 0;
-	return ((PyObject *)in);
 }
 
 void

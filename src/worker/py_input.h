@@ -15,6 +15,7 @@ int py_input_start(void); /* once; -1 with an exception */
 
 /* A new reference; NULL with an exception.  data lives until the detach. */
 PyObject *py_input_new(const char *data, size_t len);
+void py_input_attach(PyObject *, const char *data, size_t len); /* the next */
 void py_input_detach(PyObject *);
 
 /*

@@ -447,11 +447,23 @@ py_response_new(struct request *request)
 	}
 	r->call = response_call;
 	r->thread = pthread_self();
-	r->request = request;
 	r->writer = writer;
-	r->started = r->canceled = false;
 	writer->owner = r;
+	py_response_attach(r, request);
 	return (r);
+}
+
+void
+py_response_attach(struct py_response *r, struct request *request)
+{
+	r->request = request;
+	r->started = r->canceled = false;
+}
+
+bool
+py_response_is_unknown(const struct py_response *r)
+{
+	return (Py_REFCNT(r) == 1 && Py_REFCNT(r->writer) == 1);
 }
 
 void

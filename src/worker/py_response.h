@@ -42,6 +42,11 @@ int py_response_start(void); /* once; -1 with an exception */
 struct py_response *py_response_new(struct request *);
 void py_response_detach(struct py_response *);
 
+/* A detached one to the next request of its thread. */
+void py_response_attach(struct py_response *, struct request *);
+/* Nobody but the caller has a reference to it or to its write(). */
+bool py_response_is_unknown(const struct py_response *);
+
 /*
  * Sends the head, if that has not been done.  known_length is that of the whole
  * body, or -1.  OVER means also: this reply has no body.

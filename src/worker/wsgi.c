@@ -6,22 +6,18 @@
 #include "check.h"
 #include "log.h"
 #include "py_app.h"
-#include "py_client.h"
 #include "py_environ.h"
 #include "py_errors.h"
-#include "py_input.h"
-#include "py_response.h"
 #include "py_traceback.h"
 #include "wsgi_body.h"
+#include "wsgi_thread.h"
 
 #define LINE_SIZE 600 /* of a request line in the log */
 
 /* What exists for the time of one call; any may be NULL. */
 struct wsgi_call {
 	struct request *request;
-	struct py_response *response;
-	PyObject *input; /* NULL: the shared empty one */
-	PyObject *disconnected;
+	struct wsgi_objects objects;
 	PyObject *environ;
 	PyObject *context; /* entered */
 	PyObject *result;  /* of the application */
@@ -47,34 +43,15 @@ call_enter_context(struct wsgi_call *call)
 static int
 call_open(struct wsgi_call *call, unsigned thread)
 {
-	struct request *req = call->request;
+	struct wsgi_objects *objects = &call->objects;
 
-	if (req->body_len > 0) {
-		call->input = py_input_new(req->body, req->body_len);
-		if (call->input == NULL)
-			return (-1);
-	}
-	call->response = py_response_new(req);
-	call->disconnected = py_client_new(&req->reply);
-	if (call->response == NULL || call->disconnected == NULL)
+	if (wsgi_thread_take(objects, call->request) == -1)
 		return (-1);
-	call->environ =
-	    py_environ_new(req, thread, call->input, call->disconnected);
+	call->environ = py_environ_new(
+	    call->request, thread, objects->input, objects->disconnected);
 	if (call->environ == NULL)
 		return (-1);
 	return (call_enter_context(call));
-}
-
-/* Whatever the application has kept must not reach the request any more. */
-static void
-call_detach(struct wsgi_call *call)
-{
-	if (call->response != NULL)
-		py_response_detach(call->response);
-	if (call->disconnected != NULL)
-		py_client_detach(call->disconnected);
-	if (call->input != NULL)
-		py_input_detach(call->input);
 }
 
 static void
@@ -90,12 +67,10 @@ log_failure(const struct wsgi_call *call, const char *what)
 static void
 call_close(struct wsgi_call *call)
 {
-	call_detach(call);
+	wsgi_thread_detach(&call->objects);
 	Py_CLEAR(call->result);
 	Py_CLEAR(call->environ);
-	Py_CLEAR(call->disconnected);
-	Py_CLEAR(call->input);
-	Py_CLEAR(call->response);
+	wsgi_thread_give_back(&call->objects);
 	py_app_end_fork();
 	if (call->context != NULL && PyContext_Exit(call->context) == -1)
 		log_failure(call, "leaving the context of");
@@ -136,7 +111,8 @@ reply_500(struct request *req)
 static bool
 call_fail(struct wsgi_call *call)
 {
-	bool canceled = call->response != NULL && call->response->canceled;
+	const struct py_response *response = call->objects.response;
+	bool canceled = response != NULL && response->canceled;
 	bool begun = call->request->reply.begun;
 
 	/* What write() raises when the client has left is nobody's fault. */
@@ -156,7 +132,7 @@ is_complete(const struct wsgi_call *call)
 	const struct reply *reply = &call->request->reply;
 	char line[LINE_SIZE];
 
-	if (call->response->canceled)
+	if (call->objects.response->canceled)
 		return (false);
 	if (reply->remaining <= 0)
 		return (true);
@@ -170,14 +146,15 @@ is_complete(const struct wsgi_call *call)
 static int
 call_application(struct wsgi_call *call)
 {
-	PyObject *args[] = {NULL, call->environ, (PyObject *)call->response};
+	PyObject *args[] = {
+	    NULL, call->environ, (PyObject *)call->objects.response};
 
 	call->result = PyObject_Vectorcall(
 	    py_app(), args + 1, 2 | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
 	py_app_end_fork();
 	if (call->result == NULL)
 		return (-1);
-	return (wsgi_body_send(call->response, call->result));
+	return (wsgi_body_send(call->objects.response, call->result));
 }
 
 /* Whatever happened before, and once: PEP 3333. */

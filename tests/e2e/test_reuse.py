@@ -1,4 +1,4 @@
-"""What is kept from request to request: nobody may notice."""
+"""Objects that serve request after request, and str that do: nobody may notice."""
 
 from __future__ import annotations
 
@@ -24,6 +24,37 @@ def ask(client: Client, where: str, *fields, method="GET", body=None):
 
 def echoed(client: Client, *fields, where="/echo") -> dict[str, str]:
     return ask(client, where, *fields)
+
+
+# ---- objects
+
+
+def test_what_nobody_keeps_serves_again(alone):
+    with alone.client() as client:
+        first = ask(client, "/identities", method="POST", body=b"1")
+        assert ask(client, "/identities", method="POST", body=b"2") == first
+
+
+def test_what_is_kept_serves_no_other_request(alone):
+    with alone.client() as client:
+        for body in b"first", b"second", b"third":
+            ask(client, "/keep?a", ("X-A", "1"), method="POST", body=b"kept")
+            found = ask(client, "/compare", ("X-A", "2"), method="POST", body=body)
+            assert found == {
+                "same": [False] * 4,
+                "start_response": "RuntimeError",
+                "input": "ValueError",
+                "gone": [True, False],
+                "changed": False,
+                "body": body.decode(),
+            }
+
+
+def test_write_that_is_kept_serves_no_other_request(alone):
+    with alone.client() as client:
+        for _ in range(3):
+            ask(client, "/keep-write")
+            assert ask(client, "/compare-write") == [False, "RuntimeError"]
 
 
 def test_changes_to_environ_are_not_seen_by_the_next_request(alone):

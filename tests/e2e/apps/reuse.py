@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 
 JSON = [("Content-Type", "application/json")]
+kept: dict[str, object] = {}
 
 
 def answer(start_response, value) -> list[bytes]:
@@ -20,6 +22,59 @@ def texts(environ) -> dict[str, str]:
 
 def echo(environ, start_response):
     return answer(start_response, texts(environ))
+
+
+def objects(environ):
+    return environ["wsgi.input"], environ["cgthread.client_disconnected"]
+
+
+def identities(environ, start_response):
+    found = [id(start_response), *map(id, objects(environ))]
+    return answer(start_response, found + [threading.get_ident()])
+
+
+def keep(environ, start_response):
+    """Keeps all of this request; tells what it is."""
+    kept.update(environ=environ, texts=texts(environ), start_response=start_response)
+    kept["input"], kept["gone"] = objects(environ)
+    return identities(environ, start_response)
+
+
+def keep_write(environ, start_response):
+    kept["write"] = start_response("200 OK", JSON)
+    return [b"[]"]
+
+
+def error_of(function, *args) -> str | None:
+    try:
+        function(*args)
+    except Exception as error:
+        return type(error).__name__
+    return None
+
+
+def compare(environ, start_response):
+    """While this request runs: is the kept one dead, and as it was?"""
+    found = {
+        "same": [
+            kept["start_response"] is start_response,
+            kept["input"] is environ["wsgi.input"],
+            kept["gone"] is environ["cgthread.client_disconnected"],
+            kept["environ"] is environ,
+        ],
+        "start_response": error_of(kept["start_response"], "500 Wrong", []),
+        "input": error_of(kept["input"].read),
+        "gone": [kept["gone"](), environ["cgthread.client_disconnected"]()],
+        "changed": kept["texts"] != texts(kept["environ"]),
+        "body": environ["wsgi.input"].read().decode(),
+    }
+    return answer(start_response, found)
+
+
+def compare_write(environ, start_response):
+    write = start_response("200 OK", JSON)
+    found = [kept["write"] is write, error_of(kept["write"], b"wrong")]
+    return [json.dumps(found).encode()]
 
 
 def references(environ, start_response):
