@@ -260,6 +260,23 @@ help: # this list
 	@echo "VARIANT=release|debug|asan|tsan  V=1 (full commands)  DEPS=no"
 	@echo "DESTDIR= PREFIX=  PYTHON=/path/to/python3  ARGS= E2E_ARGS= UNIT_ARGS="
 
+# ---- what the Python side costs, in one process without a server ------------
+
+# It has a reply port of its own, and no connections.
+MICRO_OBJECTS := $(BUILD)/bench/micro.o $(call object,$(PYTHON_SIDE)) \
+	$(filter-out %/reply.o %/acceptor.o $(BUILD)/src/worker/conn%, \
+	$(WORKER_PARTS))
+
+.PHONY: micro
+micro: $(BUILD)/micro # cost of environ and of the WSGI call, in nanoseconds
+	./$(BUILD)/micro $(MICRO_ARGS)
+
+$(BUILD)/bench/micro.o: INCLUDES = -Isrc/common -Isrc/worker \
+	$(LLHTTP_CFLAGS) $(subst -I,-isystem ,$(PYTHON_CFLAGS))
+$(BUILD)/micro: $(MICRO_OBJECTS) $(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
+	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
+		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(PYTHON_LIBS)
+
 -include $(patsubst %.o,%.d,$(COMMON_OBJECTS) $(MASTER_OBJECTS) \
-	$(WORKER_OBJECTS) $(BUILD)/bench/responder.o \
+	$(WORKER_OBJECTS) $(addprefix $(BUILD)/bench/,responder.o micro.o) \
 	$(call object,$(TESTS) $(wildcard tests/tsan/*.c)))
