@@ -7,6 +7,8 @@
  * threading takes the thread that imports it first for the main thread: that is
  * done here too.  Versions from 3.11.5 on turn a dummy that has forked into the
  * main thread of the child by themselves.
+ * 3.8 gives the dummy a lock that the child, which is that thread, would wait for
+ * at its end.
  */
 /* clang-format off */
 static const char code[] =
@@ -18,7 +20,10 @@ static const char code[] =
     "    thread._daemonic = False\n"
     "\n"
     "def after_fork():\n"
-    "    if isinstance(threading.main_thread(), threading._DummyThread):\n"
+    "    dummy = threading.main_thread()\n"
+    "    if isinstance(dummy, threading._DummyThread):\n"
+    "        if dummy._tstate_lock is not None:\n"
+    "            threading._shutdown_locks.discard(dummy._tstate_lock)\n"
     "        threading._main_thread = threading._MainThread()\n"
     "\n"
     "os.register_at_fork(after_in_child=after_fork)\n";
