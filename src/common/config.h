@@ -40,6 +40,7 @@ struct config {
 
 	/* [app] */
 	char *wsgi_app; /* module:callable, module:factory(); "" unset */
+	char *python;   /* "3.11" or an absolute path; "" = the default */
 	char *chdir;    /* "" = stay */
 	struct strings pythonpath; /* directories put before sys.path */
 
@@ -101,11 +102,8 @@ struct option_row {
 	option_check_fn *check; /* strings and lists; may be NULL */
 };
 
-/* Longest string: inih takes its line in the canonical text whole. */
-#define CONFIG_STRING_MAX 160
-
-/* Most that limit_request_fields may be set to. */
-#define CONFIG_FIELDS_MAX 512
+#define CONFIG_STRING_MAX 160 /* longest: inih takes its line whole */
+#define CONFIG_FIELDS_MAX 512 /* most of limit_request_fields */
 
 /* The table; *count rows in the order of the sample file. */
 const struct option_row *config_options(size_t *count);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "addr.h"
+#include "interpreter.h"
 #include "macros.h"
 
 #define KIB  (INT64_C(1) << 10)
@@ -19,7 +20,7 @@
 
 #define FIELD(name) offsetof(struct config, name)
 
-static option_check_fn check_bind, check_wsgi_app;
+static option_check_fn check_bind, check_wsgi_app, check_python;
 
 static const char *const log_levels[] = {
     "debug", "info", "warning", "error", "critical", NULL};
@@ -76,6 +77,10 @@ static const struct option_row rows[] = {
 	  "", NULL, "APP",
 	  "Application: module:callable or module:factory(); must be set",
 	  check_wsgi_app },
+	{ "app", "python", OPTION_STRING, FIELD(python), 0, TEXT,
+	  "", NULL, "PYTHON",
+	  "Python: a version, or path of a virtual environment; empty = default",
+	  check_python },
 	{ "app", "chdir", OPTION_STRING, FIELD(chdir), 0, TEXT,
 	  "", NULL, "DIR",
 	  "Directory to change to before the import; empty = stay", NULL },
@@ -233,4 +238,13 @@ check_wsgi_app(const char *text)
 	if (*text != ':' || (text = skip_dotted(text + 1)) == NULL)
 		return (why);
 	return (*text == '\0' || strcmp(text, "()") == 0 ? NULL : why);
+}
+
+/* A version or an absolute path; "" is the default. */
+static const char *
+check_python(const char *text)
+{
+	if (*text == '\0' || *text == '/' || interpreter_is_version(text))
+		return (NULL);
+	return ("neither a version such as 3.11 nor an absolute path");
 }

@@ -156,8 +156,8 @@ static int
 master_open(struct master *m)
 {
 	if (open_logs(m) == -1 || surroundings_check(m->cfg) == -1 ||
-	    program_find_worker(m->program) == -1 || open_loop(m) == -1 ||
-	    open_listeners(m) == -1)
+	    program_find_worker(m->cfg, m->program) == -1 ||
+	    open_loop(m) == -1 || open_listeners(m) == -1)
 		return (-1);
 	surroundings_raise_fd_limit(m->cfg->max_connections);
 	title_set("master", m->cfg->proc_name);

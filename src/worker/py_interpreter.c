@@ -1,9 +1,12 @@
 /* py_interpreter - see py_interpreter.h. */
 #include "py_interpreter.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
+#include "interpreter.h"
 #include "log.h"
 #include "py_compat.h"
 #include "py_signals.h"
@@ -22,13 +25,31 @@ log_status(PyStatus status)
 	return (-1);
 }
 
+/* The program whose part we play; NULL with the reason logged. */
+static const char *
+find_executable(const struct config *cfg, struct interpreter *in)
+{
+	char ours[INTERPRETER_VERSION_SIZE];
+
+	if (interpreter_find(cfg, in) == -1)
+		return (NULL);
+	snprintf(
+	    ours, sizeof(ours), "%d.%d", PY_MAJOR_VERSION, PY_MINOR_VERSION);
+	if (*in->version != '\0' && strcmp(in->version, ours) != 0) {
+		log_errorx("%s: that is Python %s, this worker has %s",
+		    in->said_by, in->version, ours);
+		return (NULL);
+	}
+	return (*in->executable != '\0' ? in->executable : CGTHREAD_PYTHON);
+}
+
 /*
  * As python3 itself starts, environment variables and UTF-8 mode included, but
  * that it leaves the signals alone, and that what is printed leaves at once:
  * the master puts it into the log.
  */
 static PyStatus
-configure(PyConfig *config)
+configure(PyConfig *config, const char *executable)
 {
 	static char name[] = "cgthread";
 	char *argv[] = {name, NULL};
@@ -43,21 +64,21 @@ configure(PyConfig *config)
 		return (status);
 	/* The real interpreter: a virtual environment is found beside it, and
 	 * multiprocessing starts it for its children. */
-	status = PyConfig_SetBytesString(
-	    config, &config->program_name, CGTHREAD_PYTHON);
+	status =
+	    PyConfig_SetBytesString(config, &config->program_name, executable);
 	if (PyStatus_Exception(status))
 		return (status);
-	return (PyConfig_SetBytesString(
-	    config, &config->executable, CGTHREAD_PYTHON));
+	return (
+	    PyConfig_SetBytesString(config, &config->executable, executable));
 }
 
 static int
-initialize(void)
+initialize(const char *executable)
 {
 	PyConfig config;
 	PyStatus status;
 
-	status = configure(&config);
+	status = configure(&config, executable);
 	if (!PyStatus_Exception(status))
 		status = Py_InitializeFromConfig(&config);
 	PyConfig_Clear(&config);
@@ -153,10 +174,14 @@ int
 py_interpreter_start(const struct config *cfg)
 {
 	struct py_signals signals;
+	struct interpreter in;
+	const char *executable = find_executable(cfg, &in);
 	int result;
 
+	if (executable == NULL)
+		return (-1);
 	py_signals_save(&signals);
-	result = initialize();
+	result = initialize(executable);
 	if (result == 0)
 		result = start_modules();
 	py_signals_restore(&signals, NULL);

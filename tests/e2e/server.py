@@ -1,7 +1,8 @@
 """The real server in a test's hands: start it, watch its logs, talk to it, end it.
 
 Server runs build/$CGTHREAD_BUILD/cgthread (default: release) on a port that the
-kernel chooses, so any number of them may run at once.  Client speaks HTTP over a
+kernel chooses, so any number of them may run at once; the applications run in
+$CGTHREAD_E2E_PYTHON (default: /usr/bin/python3).  Client speaks HTTP over a
 plain socket and accepts only what RFC 9112 allows.
 """
 
@@ -20,11 +21,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).resolve().parent / "apps"
 BUILD = os.environ.get("CGTHREAD_BUILD", "release")
 PROGRAM = os.environ.get("CGTHREAD_PROGRAM", str(ROOT / "build" / BUILD / "cgthread"))
-PYTHON = "/usr/bin/python3"
+DEFAULT_PYTHON = "/usr/bin/python3"
+PYTHON = os.environ.get("CGTHREAD_E2E_PYTHON", DEFAULT_PYTHON)
 IS_ASAN = "asan" in BUILD
 
 # How long anything that must happen may take.  Far more than it needs: only a
@@ -44,7 +48,7 @@ SECTION_OF = {
         "server": "bind backlog socket_mode socket_owner workers threads"
         " thread_stack_size proc_name boot_timeout graceful_timeout"
         " respawn_backoff",
-        "app": "wsgi_app chdir pythonpath",
+        "app": "wsgi_app python chdir pythonpath",
         "http": "header_timeout body_timeout keepalive send_timeout"
         " linger_timeout max_connections max_queue limit_request_line"
         " limit_request_fields limit_request_field_size max_head_size"
@@ -54,6 +58,12 @@ SECTION_OF = {
     }.items()
     for name in names.split()
 }
+
+
+def needs(module: str) -> None:
+    """Skips the file's tests where the applications' Python lacks the module."""
+    if subprocess.run([PYTHON, "-c", f"import {module}"], capture_output=True).returncode:
+        pytest.skip(f"{PYTHON} has no {module}", allow_module_level=True)
 
 
 def make_ini(settings: dict[str, object]) -> str:
@@ -187,8 +197,9 @@ def command_line(pid: int) -> str:
 class Server:
     """One running server.  A context manager; leaving it ends the server.
 
-    settings become an ini file, unless ini gives its whole text.  expect_exit is
-    the exit status that the end must have, None for any.
+    settings become an ini file, unless ini gives its whole text.  python is that
+    of the command line, None for none.  expect_exit is the exit status that the end
+    must have, None for any.
     """
 
     def __init__(
@@ -197,6 +208,7 @@ class Server:
         *options: str,
         workers: int | None = 1,
         threads: int | None = 4,
+        python: str | None = PYTHON if PYTHON != DEFAULT_PYTHON else None,
         bind: Sequence[str] = ("127.0.0.1:0",),
         chdir: Path | str | None = APPS,
         ini: str | None = None,
@@ -220,6 +232,8 @@ class Server:
             self.ini_path = Path(self._files.name, "server.ini")
             self.ini_path.write_text(ini, "utf-8")
             command += ["-c", str(self.ini_path)]
+        if python is not None:
+            command += ["--python", python]
         for address in bind:
             command += ["-b", address]
         if workers is not None:
@@ -256,6 +270,7 @@ class Server:
         }
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         environment.pop("PYTHONPATH", None)
+        environment.pop("VIRTUAL_ENV", None)
         if IS_ASAN:
             environment["ASAN_OPTIONS"] = "detect_leaks=0"
             environment["UBSAN_OPTIONS"] = "print_stacktrace=1"

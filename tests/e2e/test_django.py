@@ -9,10 +9,11 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlencode
 
-import django  # noqa: F401: it must be there
 import pytest
 
-from server import APPS, PYTHON, Client, Response, Server
+from server import APPS, PYTHON, Client, Response, Server, needs
+
+needs("django")
 
 SITE = APPS / "django_site"
 ADD = "/admin/docs/document/add/"

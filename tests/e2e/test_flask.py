@@ -6,10 +6,11 @@ import hashlib
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-import flask  # noqa: F401: it must be there
 import pytest
 
-from server import APPS, Server
+from server import APPS, Server, needs
+
+needs("flask")
 
 
 @pytest.fixture(scope="module")

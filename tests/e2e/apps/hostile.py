@@ -414,7 +414,7 @@ def fork_writes(environ, query, start_response):
         write(b"x" * 100)
         os._exit(99)
     _, status = os.waitpid(child, 0)
-    return [b"%d" % os.waitstatus_to_exitcode(status)]
+    return [b"%d" % (os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1)]
 
 
 def write_elsewhere(environ, query, start_response):
@@ -450,7 +450,8 @@ def hold_in_close(environ, query, start_response):
     return HeldClose(query["at"])
 
 
-PAGES = basic.PAGES | {
+PAGES = {
+    **basic.PAGES,
     "/head-in-close": head_in_close,
     "/fork-writes": fork_writes,
     "/write-elsewhere": write_elsewhere,

@@ -22,7 +22,7 @@ Test(options, has_the_defaults_of_the_manual)
 	    "socket_mode = 0660\nsocket_owner =\nworkers = 2\nthreads = 4\n"
 	    "thread_stack_size = 8m\nproc_name =\nboot_timeout = 1m\n"
 	    "graceful_timeout = 30s\nrespawn_backoff = 30s\n"
-	    "\n[app]\nwsgi_app =\nchdir =\npythonpath =\n"
+	    "\n[app]\nwsgi_app =\npython =\nchdir =\npythonpath =\n"
 	    "\n[http]\nheader_timeout = 15s\nbody_timeout = 30s\n"
 	    "keepalive = 75s\nsend_timeout = 1m\nlinger_timeout = 2s\n"
 	    "max_connections = 8192\nmax_queue = 0\nlimit_request_line = 4094\n"
