@@ -6,7 +6,9 @@ VARIANT ?= release#	release, debug, asan or tsan: each has a directory
 PREFIX ?= /usr/local
 DESTDIR ?=
 DEPS ?= yes#		"no": install nothing
-PYTHON ?= /usr/bin/python3
+PYTHON ?= /usr/bin/python3#	each version has a worker program
+PYTHONS ?= $(PYTHON)#	those that "make check" tests; all: see tests/pythons.sh
+LIBPYTHON ?=#		static or shared; empty: static where there is an archive
 CC = gcc
 V ?=#			1: show full command lines
 
@@ -25,8 +27,12 @@ LINT_PACKAGES := clang-format mandoc
 BENCH_PACKAGES := gunicorn python3-waitress uwsgi uwsgi-plugin-python3 wrk \
 	python3-flask python3-django
 
-PYTHON_VERSION := $(shell $(PYTHON) -c \
-	'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+# All that depends on the Python is asked of it, not of pkg-config, which knows
+# only the system's.
+blank := $() $()
+PYTHON_FACTS := $(shell $(PYTHON) -I src/worker/python_facts.py 2>/dev/null)
+fact = $(subst ^,$(blank),$(patsubst $(1)=%,%,$(filter $(1)=%,$(PYTHON_FACTS))))
+PYTHON_VERSION := $(call fact,version)
 WORKER_NAME := cgthread-worker-$(PYTHON_VERSION)
 
 # Asked for once per make, and only by what compiles: "make deps" runs without.
@@ -34,9 +40,38 @@ pkg = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
 EVENT_LIBS = $(call pkg,--libs libevent_core)
 BSD_LIBS = $(call pkg,--libs libbsd)
 INIH_LIBS = $(call pkg,--libs inih)
-PYTHON_CFLAGS = $(call pkg,--cflags python-$(PYTHON_VERSION)-embed)
-PYTHON_LIBS = $(call pkg,--libs python-$(PYTHON_VERSION)-embed)
 CRITERION_LIBS = $(call pkg,--libs criterion)
+
+# The archive, as python3 has it, is faster than the shared library: its calls to
+# itself are direct.  All of it is linked, for extension modules that come later.
+#
+# Exported is Python's API alone.  Of all else that the worker defines, an
+# extension module with a function of that name, or with an llhttp of its own,
+# would get ours.  The condition variables are exported so that a shared libpython
+# too calls the worker's where it defines them.
+LIBPYTHON_static := $(call fact,archive)
+LIBPYTHON_shared := $(call fact,shared)
+LINKAGE := $(or $(strip $(LIBPYTHON)),$(if $(LIBPYTHON_static),static,shared))
+PYTHON_LIBS := $(foreach names,Py* _Py* pthread_cond_*, \
+	'-Wl,--export-dynamic-symbol=$(names)')
+ifeq ($(LINKAGE),static)
+PYTHON_LIBS += -no-pie -Wl,--whole-archive $(LIBPYTHON_static) \
+	-Wl,--no-whole-archive $(call fact,archivelibs)
+else
+PYTHON_LIBS += $(LIBPYTHON_shared)
+endif
+
+# Said by what needs it: the other targets work without.
+ifeq ($(PYTHON_FACTS),)
+PYTHON_TROUBLE := no Python that can be asked
+else ifneq ($(call fact,refused),)
+PYTHON_TROUBLE := $(call fact,refused)
+else ifeq ($(filter $(LINKAGE),static shared),)
+PYTHON_TROUBLE := LIBPYTHON=$(LIBPYTHON): choose static or shared
+else ifeq ($(LIBPYTHON_$(LINKAGE)),)
+PYTHON_TROUBLE := it has no $(LINKAGE) libpython
+endif
+python_ok = $(if $(PYTHON_TROUBLE),$(error PYTHON=$(PYTHON): $(PYTHON_TROUBLE)))
 
 # llhttp: the system's library where there is one, else the C sources that
 # Debian ships are compiled.  Strict either way.
@@ -81,13 +116,16 @@ TESTS := $(wildcard tests/unit/*.c tests/unit/*/*.c)
 PYTHON_SIDE := $(wildcard src/worker/py_*.c src/worker/python.c \
 	src/worker/wsgi*.c)
 
+# What depends on the Python has a directory for each version.
+PYTHON_BUILD := $(BUILD)/python-$(PYTHON_VERSION)
+
 object = $(patsubst %.c,$(BUILD)/%.o,$(1))
 COMMON_OBJECTS := $(call object,$(COMMON))
 MASTER_OBJECTS := $(call object,$(MASTER))
-WORKER_OBJECTS := $(call object,$(WORKER))
+PYTHON_OBJECTS := $(patsubst %.c,$(PYTHON_BUILD)/%.o,$(PYTHON_SIDE))
+WORKER_OBJECTS := $(call object,$(filter-out $(PYTHON_SIDE),$(WORKER)))
 MASTER_PARTS := $(filter-out %/main.o,$(MASTER_OBJECTS))
-WORKER_PARTS := $(filter-out %/main.o %/worker.o \
-	$(call object,$(PYTHON_SIDE)), $(WORKER_OBJECTS))
+WORKER_PARTS := $(filter-out %/main.o %/worker.o,$(WORKER_OBJECTS))
 tests_of = $(call object,$(wildcard tests/unit/*.c tests/unit/$(1)/*.c))
 
 MASTER_PROGRAM := $(BUILD)/cgthread
@@ -98,29 +136,52 @@ quiet = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all run check unit e2e asan tsan stress lint bench install \
-	clean deps help
+.PHONY: all worker run check unit e2e asan tsan stress lint bench install \
+	install-worker clean deps help
 
-all: $(MASTER_PROGRAM) $(WORKER_PROGRAM) # build the programs
+all: $(MASTER_PROGRAM) $(WORKER_PROGRAM) # build the programs; PYTHON= as below
+worker: $(WORKER_PROGRAM) # the worker alone, for another PYTHON=
 
 $(BUILD)/src/common/%.o: INCLUDES = -Isrc/common
 $(BUILD)/src/master/%.o: INCLUDES = -Isrc/common -Isrc/master
 $(BUILD)/src/worker/%.o: INCLUDES = -Isrc/common -Isrc/worker $(LLHTTP_CFLAGS)
-$(call object,$(PYTHON_SIDE)): INCLUDES = -Isrc/common -Isrc/worker \
-	$(LLHTTP_CFLAGS) $(subst -I,-isystem ,$(PYTHON_CFLAGS))
+$(PYTHON_OBJECTS): INCLUDES = -Isrc/common -Isrc/worker $(LLHTTP_CFLAGS) \
+	$(python_ok)$(call fact,includes)
 $(BUILD)/tests/unit/common/%.o: INCLUDES = -Itests/unit -Isrc/common
 $(BUILD)/tests/unit/master/%.o: INCLUDES = -Itests/unit -Isrc/common -Isrc/master
 $(BUILD)/tests/unit/worker/%.o: INCLUDES = -Itests/unit -Isrc/common -Isrc/worker \
 	$(LLHTTP_CFLAGS)
 $(BUILD)/tests/unit/%.o: INCLUDES ?= -Itests/unit
 
-DEFINES = -DCGTHREAD_VERSION='"$(VERSION)"' \
-	-DCGTHREAD_LIBEXECDIR='"$(LIBEXECDIR)"' \
-	-DCGTHREAD_PYTHON_VERSION='"$(PYTHON_VERSION)"' \
-	-DCGTHREAD_PYTHON='"$(PYTHON)"' -DCGTHREAD_SOURCE_DIR='"$(CURDIR)"'
 VERSION := 0.1.0
+DEFINES = -DCGTHREAD_VERSION='"$(VERSION)"' \
+	-DCGTHREAD_SOURCE_DIR='"$(CURDIR)"'
+
+# What may change from one make to the next is known only to those that need it,
+# and stands in a file that is written when it changes.
+USERS_OF_PLACES := $(BUILD)/src/master/program.o \
+	$(BUILD)/tests/unit/master/program_test.o
+$(USERS_OF_PLACES): DEFINES += -DCGTHREAD_LIBEXECDIR='"$(LIBEXECDIR)"' \
+	-DCGTHREAD_PYTHON_VERSION='"$(PYTHON_VERSION)"'
+$(PYTHON_BUILD)/src/worker/py_interpreter.o: DEFINES += \
+	-DCGTHREAD_PYTHON='"$(call fact,executable)"'
+
+STAMP_places = $(LIBEXECDIR) $(PYTHON_VERSION)
+STAMP_python = $(PYTHON_FACTS) $(LINKAGE)
+$(USERS_OF_PLACES): $(BUILD)/stamp-places
+$(PYTHON_OBJECTS) $(WORKER_PROGRAM): $(PYTHON_BUILD)/stamp-python
+$(BUILD)/stamp-places $(PYTHON_BUILD)/stamp-python: always
+	@$(python_ok)mkdir -p $(@D)
+	@echo '$(STAMP_$(patsubst stamp-%,%,$(@F)))' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+.PHONY: always
 
 $(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call quiet,CC,$<)$(CC) $(ALL_CFLAGS) $(DEFINES) $(INCLUDES) -MMD -MP \
+		-c -o $@ $<
+
+$(PYTHON_BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call quiet,CC,$<)$(CC) $(ALL_CFLAGS) $(DEFINES) $(INCLUDES) -MMD -MP \
 		-c -o $@ $<
@@ -134,8 +195,9 @@ $(MASTER_PROGRAM): $(MASTER_OBJECTS) $(COMMON_OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
 		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS)
 
-$(WORKER_PROGRAM): $(WORKER_OBJECTS) $(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
-	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
+$(WORKER_PROGRAM): $(WORKER_OBJECTS) $(PYTHON_OBJECTS) $(COMMON_OBJECTS) \
+		$(LLHTTP_OBJECTS) $(filter $(LIBPYTHON_$(LINKAGE)),$(LIBPYTHON_static))
+	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
 		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(PYTHON_LIBS)
 
 # ---- tests -----------------------------------------------------------------
@@ -156,7 +218,12 @@ run: # install what is missing, build, serve the example application
 
 check: # install what is missing, build, run all tests
 	@$(MAKE) -s install-missing WANTED="$(PACKAGES) $(TEST_PACKAGES)"
-	@$(MAKE) -s unit e2e
+	@$(MAKE) -s unit
+ifeq ($(strip $(PYTHONS)),$(strip $(PYTHON)))
+	@$(MAKE) -s e2e
+else
+	@$(MAKE) -s e2e-pythons
+endif
 
 unit: $(UNIT_PROGRAMS) # unit tests alone
 	@for program in $(UNIT_PROGRAMS); do \
@@ -165,10 +232,24 @@ unit: $(UNIT_PROGRAMS) # unit tests alone
 			./$$program $(UNIT_ARGS) || exit 1; \
 	done
 
-e2e: all # end-to-end tests alone; E2E_ARGS="-k name"
-	@echo "  E2E     $(BUILD)"
-	@CGTHREAD_BUILD=$(strip $(VARIANT)) $(PYTHON) -B -m pytest -q \
-		-p no:cacheprovider tests/e2e bench/test_bench.py $(E2E_ARGS)
+e2e: all e2e-built # end-to-end tests alone; E2E_ARGS="-k name"
+
+# The tests themselves run in Debian's Python, which has pytest.
+e2e-built: worker
+	@echo "  E2E     $(BUILD), $(PYTHON) ($(LINKAGE))"
+	@CGTHREAD_BUILD=$(strip $(VARIANT)) \
+		CGTHREAD_E2E_PYTHON=$(call fact,executable) \
+		/usr/bin/python3 -B -m pytest -q -p no:cacheprovider tests/e2e \
+		bench/test_bench.py $(E2E_ARGS)
+
+# Each with a worker of its own, beside those of the others; two that are of one
+# version take turns.
+.PHONY: e2e-built e2e-pythons
+e2e-pythons: all
+	@for python in $$(sh tests/pythons.sh $(PYTHONS)); do \
+		$(MAKE) -s e2e-built PYTHON=$$python || exit 1; \
+	done
+	@$(MAKE) -s worker
 
 asan: # all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(MAKE) -s check VARIANT=asan
@@ -213,12 +294,10 @@ lint: # format, include rules, sizes, manual
 	@$(MAKE) -s install-missing WANTED="$(PACKAGES) $(LINT_PACKAGES)"
 	@sh tests/lint.sh
 
-install: all # into $(DESTDIR)$(PREFIX)
-	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(LIBEXECDIR) \
-		$(DESTDIR)$(MANDIR)/man8 $(DESTDIR)$(MANDIR)/man5 \
-		$(DESTDIR)$(DOCDIR)/examples
+install: all install-worker # into $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(MANDIR)/man8 \
+		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(DOCDIR)/examples
 	install -m 755 $(MASTER_PROGRAM) $(DESTDIR)$(PREFIX)/sbin
-	install -m 755 $(WORKER_PROGRAM) $(DESTDIR)$(LIBEXECDIR)
 	sed 's|/usr/local|$(PREFIX)|; s|cgthread-worker-3\.11|$(WORKER_NAME)|' \
 		man/cgthread.8 >$(DESTDIR)$(MANDIR)/man8/cgthread.8
 	chmod 644 $(DESTDIR)$(MANDIR)/man8/cgthread.8
@@ -227,6 +306,10 @@ install: all # into $(DESTDIR)$(PREFIX)
 		$(DESTDIR)$(DOCDIR)
 	install -m 644 conf/server.ini examples/*.py \
 		$(DESTDIR)$(DOCDIR)/examples
+
+install-worker: worker # the worker alone, beside those of other Pythons
+	install -d $(DESTDIR)$(LIBEXECDIR)
+	install -m 755 $(WORKER_PROGRAM) $(DESTDIR)$(LIBEXECDIR)
 
 deps: # install what building, testing and linting need (Debian; DEPS=no: not)
 	@$(MAKE) -s install-missing \
@@ -254,16 +337,17 @@ clean: # remove what was built
 	rm -rf build
 
 help: # this list
-	@sed -n 's/^\([a-z0-9]*\):[^#=]*# \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
-		expand -t 10
+	@sed -n 's/^\([a-z0-9-]*\):[^#=]*# \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | \
+		expand -t 16
 	@echo
 	@echo "VARIANT=release|debug|asan|tsan  V=1 (full commands)  DEPS=no"
-	@echo "DESTDIR= PREFIX=  PYTHON=/path/to/python3  ARGS= E2E_ARGS= UNIT_ARGS="
+	@echo "PYTHON=/path/to/python3.x  PYTHONS=all (check)  LIBPYTHON=static|shared"
+	@echo "DESTDIR= PREFIX=  ARGS= E2E_ARGS= UNIT_ARGS="
 
 # ---- what the Python side costs, in one process without a server ------------
 
 # It has a reply port of its own, and no connections.
-MICRO_OBJECTS := $(BUILD)/bench/micro.o $(call object,$(PYTHON_SIDE)) \
+MICRO_OBJECTS := $(PYTHON_BUILD)/bench/micro.o $(PYTHON_OBJECTS) \
 	$(filter-out %/reply.o %/acceptor.o $(BUILD)/src/worker/conn%, \
 	$(WORKER_PARTS))
 
@@ -271,12 +355,13 @@ MICRO_OBJECTS := $(BUILD)/bench/micro.o $(call object,$(PYTHON_SIDE)) \
 micro: $(BUILD)/micro # cost of environ and of the WSGI call, in nanoseconds
 	./$(BUILD)/micro $(MICRO_ARGS)
 
-$(BUILD)/bench/micro.o: INCLUDES = -Isrc/common -Isrc/worker \
-	$(LLHTTP_CFLAGS) $(subst -I,-isystem ,$(PYTHON_CFLAGS))
+$(PYTHON_BUILD)/bench/micro.o: INCLUDES = -Isrc/common -Isrc/worker \
+	$(LLHTTP_CFLAGS) $(call fact,includes)
 $(BUILD)/micro: $(MICRO_OBJECTS) $(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
 		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(PYTHON_LIBS)
 
 -include $(patsubst %.o,%.d,$(COMMON_OBJECTS) $(MASTER_OBJECTS) \
-	$(WORKER_OBJECTS) $(addprefix $(BUILD)/bench/,responder.o micro.o) \
+	$(WORKER_OBJECTS) $(PYTHON_OBJECTS) $(BUILD)/bench/responder.o \
+	$(PYTHON_BUILD)/bench/micro.o \
 	$(call object,$(TESTS) $(wildcard tests/tsan/*.c)))

@@ -17,12 +17,12 @@ import mimetypes
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
 from html import escape
+from typing import Callable, Dict, Iterable, Iterator
 from urllib.parse import parse_qsl
 from wsgiref.util import FileWrapper
 
-Environ = dict[str, object]
+Environ = Dict[str, object]
 StartResponse = Callable[..., object]
 Page = Callable[[Environ, StartResponse], Iterable[bytes]]
 

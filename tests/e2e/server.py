@@ -61,7 +61,9 @@ SECTION_OF = {
 
 
 def needs(module: str) -> None:
-    """Skips the file's tests where the applications' Python lacks the module."""
+    """Skips the file's tests where another Python than ours lacks the module."""
+    if PYTHON == DEFAULT_PYTHON:
+        return
     if subprocess.run([PYTHON, "-c", f"import {module}"], capture_output=True).returncode:
         pytest.skip(f"{PYTHON} has no {module}", allow_module_level=True)
 
