@@ -124,6 +124,43 @@ fork_guard_accept(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 	return (accepted);
 }
 
+/* (lock) */
+static void
+mark_received(struct msghdr *msg)
+{
+	struct cmsghdr *cmsg;
+	size_t at;
+	int fd;
+
+	for (cmsg = CMSG_FIRSTHDR(msg); cmsg != NULL;
+	     cmsg = CMSG_NXTHDR(msg, cmsg)) {
+		if (cmsg->cmsg_level != SOL_SOCKET ||
+		    cmsg->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (at = CMSG_LEN(0); at + sizeof(fd) <= cmsg->cmsg_len;
+		     at += sizeof(fd)) {
+			memcpy(&fd, (const char *)cmsg + at, sizeof(fd));
+			mark(fd, true);
+		}
+	}
+}
+
+ssize_t
+fork_guard_receive(int fd, struct msghdr *msg, int flags)
+{
+	int saved_errno;
+	ssize_t n;
+
+	PTHREAD_OK(pthread_mutex_lock(&guard.lock));
+	n = recvmsg(fd, msg, flags | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+	saved_errno = errno;
+	if (n != -1)
+		mark_received(msg);
+	PTHREAD_OK(pthread_mutex_unlock(&guard.lock));
+	errno = saved_errno;
+	return (n);
+}
+
 void
 fork_guard_close(int *fd)
 {

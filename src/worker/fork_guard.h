@@ -26,6 +26,8 @@ void fork_guard_start(void);
 void fork_guard_add(int fd); /* ignores -1 */
 /* accept4(2), registered before any child can see it. */
 int fork_guard_accept(int fd, struct sockaddr *, socklen_t *, int flags);
+/* recvmsg(2) without waiting; the same for all descriptors that come along. */
+ssize_t fork_guard_receive(int fd, struct msghdr *, int flags);
 /* close(2), gone from the register before any child can miss it; *fd = -1. */
 void fork_guard_close(int *fd);
 

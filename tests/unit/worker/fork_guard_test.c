@@ -1,9 +1,11 @@
 /* fork_guard: what a forked child of the application keeps, and what not. */
 #include <criterion/criterion.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -92,6 +94,33 @@ Test(fork_guard, accepted_connection_is_registered)
 	cr_assert_neq(fd, -1);
 	cr_expect_eq(in_child(tell_open, fd), 0);
 	cr_expect_eq(in_child(tell_open, client), 1);
+}
+
+Test(fork_guard, received_descriptor_is_registered)
+{
+	char space[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+	char byte = 'x';
+	struct iovec iov = {&byte, 1};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = space,
+	    .msg_controllen = sizeof(space)};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	int ends[2], fd = STDERR_FILENO;
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+	cr_expect_eq(fork_guard_receive(ends[1], &msg, 0), -1);
+	cr_expect_eq(errno, EAGAIN);
+	msg.msg_controllen = sizeof(space);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	cr_assert_eq(sendmsg(ends[0], &msg, 0), 1);
+	cr_assert_eq(fork_guard_receive(ends[1], &msg, 0), 1);
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	cr_expect(is_open(fd));
+	cr_expect_eq(in_child(tell_open, fd), 0);
 }
 
 Test(fork_guard, child_knows_what_it_is)
