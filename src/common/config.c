@@ -71,6 +71,7 @@ config_free(struct config **cfgp)
 		option_value_fini(cfg, &rows[i]);
 	strings_fini(&cfg->env);
 	free(cfg->given);
+	free(cfg->file);
 	free(cfg);
 }
 
@@ -388,6 +389,8 @@ read_stream(struct config *cfg, FILE *in, const char *name, FILE *err)
 unsigned
 config_read(struct config *cfg, const char *path, FILE *err)
 {
+	free(cfg->file);
+	cfg->file = string_copy(path);
 	return (read_stream(cfg, fopen(path, "re"), path, err));
 }
 

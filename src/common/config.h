@@ -34,6 +34,7 @@ struct config {
 	int64_t threads;           /* in each worker, running the application */
 	int64_t thread_stack_size; /* bytes */
 	char *proc_name;           /* in the process titles; may be "" */
+	char *runtime_dir;         /* "" = the usual place */
 	int64_t boot_timeout_ms;
 	int64_t graceful_timeout_ms;
 	int64_t respawn_backoff_ms; /* longest pause before a replacement */
@@ -45,11 +46,8 @@ struct config {
 	struct strings pythonpath; /* directories put before sys.path */
 
 	/* [http] */
-	int64_t header_timeout_ms;
-	int64_t body_timeout_ms;
-	int64_t keepalive_ms;
-	int64_t send_timeout_ms;
-	int64_t linger_timeout_ms;
+	int64_t header_timeout_ms, body_timeout_ms, keepalive_ms;
+	int64_t send_timeout_ms, linger_timeout_ms;
 	int64_t max_connections;      /* per worker */
 	int64_t max_queue;            /* per worker; 0 = 16 for each thread */
 	int64_t limit_request_line;   /* bytes */
@@ -72,6 +70,7 @@ struct config {
 	/* [env] */
 	struct strings env; /* "NAME=VALUE" */
 
+	char *file;      /* the ini file that was read; NULL: none */
 	bool *given;     /* config.c's own: rows set on the command line */
 	bool is_partial; /* its own: what is missing may have been refused */
 };

@@ -35,6 +35,12 @@ static const struct descriptor {
 	{ "CGTHREAD_CONTROL_FD", offsetof(struct heritage, control_fd), false },
 	{ "CGTHREAD_ERRORLOG_FD", offsetof(struct heritage, errorlog_fd), false },
 	{ "CGTHREAD_ACCESSLOG_FD", offsetof(struct heritage, accesslog_fd), true },
+	{ "CGTHREAD_SCOREBOARD_FD", offsetof(struct heritage, scoreboard_fd),
+	  false },
+	{ "CGTHREAD_HANDOVER_SEND_FD",
+	  offsetof(struct heritage, handover_send_fd), true },
+	{ "CGTHREAD_HANDOVER_RECEIVE_FD",
+	  offsetof(struct heritage, handover_receive_fd), true },
 };
 /* clang-format on */
 

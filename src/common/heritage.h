@@ -13,6 +13,10 @@
  *	                     EOF = the master is gone
  *	CGTHREAD_LISTEN_FDS  listening sockets: "5,6"; empty with --check
  *	CGTHREAD_ERRORLOG_FD, CGTHREAD_ACCESSLOG_FD (-1 = off)
+ *	CGTHREAD_SCOREBOARD_FD
+ *	CGTHREAD_HANDOVER_SEND_FD, CGTHREAD_HANDOVER_RECEIVE_FD
+ *	                     the two ends of the workers' own queue of
+ *	                     connections, the same for all (-1 with --check)
  *	CGTHREAD_MASTER_PID  whom to expect as parent
  *
  * Standard output and error are pipes to the master, which logs what comes.
@@ -37,6 +41,8 @@ struct heritage {
 	int control_fd;
 	int errorlog_fd;
 	int accesslog_fd; /* -1: no access log */
+	int scoreboard_fd;
+	int handover_send_fd, handover_receive_fd; /* -1: none, with --check */
 	int listen_fds[HERITAGE_LISTENERS_MAX];
 	size_t nlisten;
 };

@@ -9,6 +9,7 @@
 #include "backoff.h"
 #include "check.h"
 #include "child.h"
+#include "scoreboard.h"
 
 /* A worker that has served for so long did not die of how it was started. */
 #define PROVEN_AFTER_MS 10000
@@ -164,6 +165,8 @@ slot_died(struct slot *slot, int status)
 	struct child *ch = slot->child;
 
 	child_died(ch, status);
+	scoreboard_line_vacate(scoreboard_line(
+	    slot->herd->child_settings.spawn.scoreboard, slot->number));
 	if (child_was_ready(ch))
 		slot->was_ready = true;
 	if (child_active_ms(ch) >= PROVEN_AFTER_MS)

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -15,6 +16,8 @@
 #include "listener.h"
 #include "log.h"
 #include "program.h"
+#include "runtime_dir.h"
+#include "scoreboard.h"
 #include "surroundings.h"
 #include "title.h"
 
@@ -33,6 +36,10 @@ struct master {
 	int accesslog_fd; /* -1: off */
 	struct event_base *base;
 	struct event *signals[SIGNALS_MAX];
+	struct runtime_dir runtime_dir;
+	int scoreboard_fd;
+	struct scoreboard *scoreboard;
+	int handover[2]; /* send, receive; with all it holds, while we live */
 	struct listeners *listeners; /* NULL: none, or closed again */
 	struct herd *herd;
 };
@@ -134,6 +141,36 @@ open_listeners(struct master *m)
 	return (0);
 }
 
+/* A server that only checks is none that could be found. */
+static int
+open_scoreboard(struct master *m)
+{
+	const char *why;
+
+	if (!m->is_check && runtime_dir_open(&m->runtime_dir, m->cfg) == -1)
+		return (-1);
+	m->scoreboard_fd =
+	    runtime_dir_scoreboard(&m->runtime_dir, (unsigned)m->cfg->workers);
+	if (m->scoreboard_fd == -1)
+		return (-1);
+	m->scoreboard = scoreboard_open(m->scoreboard_fd, true, &why);
+	if (m->scoreboard != NULL)
+		return (0);
+	log_errorx("scoreboard: %s", why);
+	return (-1);
+}
+
+static int
+open_handover(struct master *m)
+{
+	int type = SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+	if (m->is_check || socketpair(AF_UNIX, type, 0, m->handover) == 0)
+		return (0);
+	log_error("no socket for the workers' connections");
+	return (-1);
+}
+
 static void on_news(enum herd_news, void *);
 
 static int
@@ -142,7 +179,10 @@ open_herd(struct master *m)
 	struct spawn_settings spawn = {.cfg = m->cfg,
 	    .program = m->program,
 	    .errorlog_fd = m->errorlog_fd,
-	    .accesslog_fd = m->accesslog_fd};
+	    .accesslog_fd = m->accesslog_fd,
+	    .scoreboard_fd = m->scoreboard_fd,
+	    .scoreboard = m->scoreboard,
+	    .handover = {m->handover[0], m->handover[1]}};
 
 	if (m->listeners != NULL) {
 		spawn.listen_fds = listeners_fds(m->listeners);
@@ -157,7 +197,8 @@ master_open(struct master *m)
 {
 	if (open_logs(m) == -1 || surroundings_check(m->cfg) == -1 ||
 	    program_find_worker(m->cfg, m->program) == -1 ||
-	    open_loop(m) == -1 || open_listeners(m) == -1)
+	    open_loop(m) == -1 || open_listeners(m) == -1 ||
+	    open_scoreboard(m) == -1 || open_handover(m) == -1)
 		return (-1);
 	surroundings_raise_fd_limit(m->cfg->max_connections);
 	title_set("master", m->cfg->proc_name);
@@ -171,6 +212,11 @@ master_close(struct master *m)
 
 	herd_free(&m->herd);
 	listeners_close(&m->listeners);
+	scoreboard_close(&m->scoreboard);
+	fd_close(&m->scoreboard_fd);
+	fd_close(&m->handover[0]);
+	fd_close(&m->handover[1]);
+	runtime_dir_close(&m->runtime_dir);
 	for (i = 0; i < nitems(signal_table); i++)
 		if (m->signals[i] != NULL)
 			event_free(m->signals[i]);
@@ -286,7 +332,9 @@ master_go(struct master *m)
 {
 	m->started_ms = clock_ms();
 	m->status = MASTER_EXIT_RESOURCES;
-	m->errorlog_fd = m->accesslog_fd = -1;
+	m->errorlog_fd = m->accesslog_fd = m->scoreboard_fd = -1;
+	m->handover[0] = m->handover[1] = -1;
+	runtime_dir_none(&m->runtime_dir);
 	if (master_open(m) == 0) {
 		m->status = MASTER_EXIT_OK;
 		master_serve(m);

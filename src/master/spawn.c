@@ -140,6 +140,9 @@ heritage_fill(struct heritage *h, const struct spawn_settings *s, unsigned slot,
 	h->control_fd = e->control[1];
 	h->errorlog_fd = s->errorlog_fd;
 	h->accesslog_fd = s->accesslog_fd;
+	h->scoreboard_fd = s->scoreboard_fd;
+	h->handover_send_fd = s->handover[0];
+	h->handover_receive_fd = s->handover[1];
 	if (s->nlisten > 0)
 		memcpy(h->listen_fds, s->listen_fds,
 		    s->nlisten * sizeof(s->listen_fds[0]));

@@ -13,12 +13,17 @@
 
 #include "config.h"
 
+struct scoreboard;
+
 /* What all workers share; nothing of it is owned. */
 struct spawn_settings {
 	const struct config *cfg;
 	const char *program;
 	int errorlog_fd;
 	int accesslog_fd; /* -1: no access log */
+	int scoreboard_fd;
+	struct scoreboard *scoreboard; /* the same, for the master */
+	int handover[2];               /* send, receive; -1: none */
 	const int *listen_fds;
 	size_t nlisten;
 };

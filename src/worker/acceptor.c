@@ -1,22 +1,18 @@
-/* acceptor - see acceptor.h. */
-#include "acceptor.h"
+/* acceptor - see acceptor.h; acceptor_queue.c has the hand-over. */
+#include "acceptor_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include <event2/event.h>
-#include <event2/event_struct.h>
 
 #include "check.h"
 #include "clock.h"
 #include "fork_guard.h"
 #include "log.h"
 #include "macros.h"
-#include "peer.h"
-
-/* Connections taken from one listener before the others have their turn. */
-#define ACCEPTS_PER_TURN 64
+#include "scoreboard.h"
 
 /* How long to leave the listeners alone when there is no descriptor left. */
 #define PAUSE_MS 100
@@ -27,56 +23,46 @@
 /* How often the same trouble is worth a line. */
 #define TELL_MS 10000
 
-struct listener {
-	int fd;
-	struct local local;
-	struct event event;
-	struct acceptor *acceptor;
-};
-
-struct acceptor {
-	struct conn_list *conns; /* NULL: not started */
-	struct event pause;
-	bool is_paused;
-	bool is_full; /* at max_connections */
-	size_t max_connections;
-	uint64_t told_ms;
-	size_t nlisteners;
-	struct listener listeners[];
-};
-
-enum accept_result { ACCEPT_ONE, ACCEPT_NONE, ACCEPT_NO_ROOM, ACCEPT_BROKEN };
-
 static void on_readable(evutil_socket_t, short, void *);
 static void on_pause_over(evutil_socket_t, short, void *);
 
-struct acceptor *
-acceptor_open(struct event_base *base, const int *listen_fds, size_t nlisten,
-    size_t max_connections)
+static int
+init_listener(struct listener *l, struct acceptor *a, unsigned index, int fd,
+    struct event_base *base)
 {
+	l->fd = fd;
+	l->index = index;
+	l->acceptor = a;
+	event_assign(&l->event, base, fd, EV_READ | EV_PERSIST, on_readable, l);
+	return (local_from_fd(&l->local, fd));
+}
+
+struct acceptor *
+acceptor_open(const struct acceptor_settings *settings)
+{
+	size_t n = settings->nlisten, i;
 	struct acceptor *a =
-	    calloc(1, sizeof(*a) + nlisten * sizeof(a->listeners[0]));
-	struct listener *l;
-	size_t i;
+	    calloc(1, sizeof(*a) + n * sizeof(a->listeners[0]));
 
 	if (a == NULL) {
 		log_error("listeners");
 		return (NULL);
 	}
-	a->max_connections = max_connections;
-	a->nlisteners = nlisten;
-	evtimer_assign(&a->pause, base, on_pause_over, a);
-	for (i = 0; i < nlisten; i++) {
-		l = &a->listeners[i];
-		l->fd = listen_fds[i];
-		l->acceptor = a;
-		event_assign(&l->event, base, l->fd, EV_READ | EV_PERSIST,
-		    on_readable, l);
-		if (local_from_fd(&l->local, l->fd) == -1) {
-			log_error("listener %d", l->fd);
-			free(a);
+	a->max_connections = settings->max_connections;
+	evtimer_assign(&a->pause, settings->base, on_pause_over, a);
+	if (acceptor_open_queue(a, settings) == -1) {
+		log_error("handover");
+		acceptor_close(&a);
+		return (NULL);
+	}
+	for (i = 0; i < n; i++) {
+		if (init_listener(&a->listeners[i], a, (unsigned)i,
+			settings->listen_fds[i], settings->base) == -1) {
+			log_error("listener %d", settings->listen_fds[i]);
+			acceptor_close(&a);
 			return (NULL);
 		}
+		a->nlisteners = i + 1;
 	}
 	return (a);
 }
@@ -91,6 +77,10 @@ acceptor_close(struct acceptor **ap)
 	if (a == NULL)
 		return;
 	event_del(&a->pause);
+	event_del(&a->look_again);
+	if (acceptor_has_queue(a))
+		event_del(&a->queue);
+	handover_close(&a->handover);
 	for (i = 0; i < a->nlisteners; i++) {
 		event_del(&a->listeners[i].event);
 		fork_guard_close(&a->listeners[i].fd);
@@ -108,6 +98,8 @@ listen_on(struct acceptor *a)
 	for (i = 0; i < a->nlisteners; i++)
 		if (event_add(&a->listeners[i].event, NULL) == -1)
 			log_errorx("cannot watch a listener");
+	if (acceptor_has_queue(a) && event_add(&a->queue, NULL) == -1)
+		log_errorx("cannot watch the other workers' connections");
 }
 
 static void
@@ -117,6 +109,8 @@ listen_off(struct acceptor *a)
 
 	for (i = 0; i < a->nlisteners; i++)
 		event_del(&a->listeners[i].event);
+	if (acceptor_has_queue(a))
+		event_del(&a->queue);
 }
 
 void
@@ -137,8 +131,8 @@ is_worth_telling(struct acceptor *a)
 	return (true);
 }
 
-static void
-pause_for_room(struct acceptor *a)
+void
+acceptor_pause(struct acceptor *a)
 {
 	struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
 
@@ -160,8 +154,8 @@ on_pause_over(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 		listen_on(a);
 }
 
-static void
-stop_when_full(struct acceptor *a)
+void
+acceptor_stop_when_full(struct acceptor *a)
 {
 	if (conn_list_count(a->conns) < a->max_connections)
 		return;
@@ -178,6 +172,7 @@ acceptor_on_close(void *acceptor)
 {
 	struct acceptor *a = acceptor;
 
+	a->balance.closed++;
 	if (!a->is_full || conn_list_count(a->conns) >= a->max_connections)
 		return;
 	a->is_full = false;
@@ -216,11 +211,21 @@ accept_failed(int error)
 	}
 }
 
+void
+acceptor_keep(struct acceptor *a, int fd, const struct peer *peer,
+    const struct local *local)
+{
+	conn_open(a->conns, fd, peer, local);
+	/* At once: others may be about to look. */
+	scoreboard_set(&a->line->connections, conn_list_count(a->conns));
+}
+
 static enum accept_result
 accept_one(struct listener *l)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
+	struct peer peer;
 	int fd;
 
 	fd = fork_guard_accept(
@@ -228,8 +233,10 @@ accept_one(struct listener *l)
 	if (fd != -1) {
 		if (len == 0)
 			ss.ss_family = AF_UNIX;
-		conn_open(
-		    l->acceptor->conns, fd, (struct sockaddr *)&ss, &l->local);
+		peer_from_sockaddr(&peer, (struct sockaddr *)&ss);
+		scoreboard_add(&l->acceptor->line->accepted, 1);
+		if (!acceptor_give_away(l, &fd, &peer))
+			acceptor_keep(l->acceptor, fd, &peer, &l->local);
 		return (ACCEPT_ONE);
 	}
 	return (accept_failed(errno));
@@ -248,10 +255,10 @@ on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 		if (a->is_full)
 			return;
 		result = accept_one(l);
-		stop_when_full(a);
+		acceptor_stop_when_full(a);
 	}
 	if (result == ACCEPT_NO_ROOM)
-		pause_for_room(a);
+		acceptor_pause(a);
 	if (result == ACCEPT_BROKEN) {
 		log_error("listener %d accepts no more", l->fd);
 		event_del(&l->event);
@@ -269,18 +276,23 @@ accept_queued(struct listener *l)
 			break;
 }
 
+/* ---- the end ---- */
+
 void
 acceptor_drain(struct acceptor *a)
 {
 	size_t i;
 
+	a->is_draining = true;
+	a->is_full = a->is_paused = false;
 	event_del(&a->pause);
-	a->is_full = false;
+	event_del(&a->look_again);
 	listen_off(a);
 	for (i = 0; i < a->nlisteners; i++) {
 		if (a->conns != NULL && a->listeners[i].fd != -1)
 			accept_queued(&a->listeners[i]);
 		fork_guard_close(&a->listeners[i].fd);
 	}
-	a->nlisteners = 0;
+	if (a->conns != NULL && acceptor_has_queue(a))
+		acceptor_take_rest(a);
 }

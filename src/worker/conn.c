@@ -102,6 +102,12 @@ conn_list_count(const struct conn_list *list)
 	return (list->count);
 }
 
+uint64_t
+conn_list_requests(const struct conn_list *list)
+{
+	return (list->nrequests);
+}
+
 bool
 conn_list_has_work(const struct conn_list *list)
 {
@@ -111,7 +117,7 @@ conn_list_has_work(const struct conn_list *list)
 /* ---- one connection's life ---- */
 
 void
-conn_open(struct conn_list *list, int fd, const struct sockaddr *sa,
+conn_open(struct conn_list *list, int fd, const struct peer *peer,
     const struct local *local)
 {
 	struct conn *c = calloc(1, sizeof(*c));
@@ -127,7 +133,7 @@ conn_open(struct conn_list *list, int fd, const struct sockaddr *sa,
 	c->writable = true;
 	c->list = list;
 	c->local = local;
-	peer_from_sockaddr(&c->peer, sa);
+	c->peer = *peer;
 	deadline_init(&c->deadline);
 	event_assign(&c->event, list->settings.base, fd,
 	    EV_READ | EV_WRITE | EV_CLOSED | EV_PERSIST | EV_ET, on_event, c);

@@ -16,7 +16,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
 #include "peer.h"
 #include "pool.h"
@@ -43,10 +42,11 @@ struct conn_list *conn_list_open(const struct conn_settings *);
 void conn_list_close(struct conn_list **); /* with all its connections */
 
 size_t conn_list_count(const struct conn_list *);
+uint64_t conn_list_requests(const struct conn_list *); /* ended, ever */
 
 /* Takes fd, non-blocking and registered with fork_guard, also on failure. */
 void conn_open(
-    struct conn_list *, int fd, const struct sockaddr *, const struct local *);
+    struct conn_list *, int fd, const struct peer *, const struct local *);
 
 /*
  * One turn of the loop, before it waits: takes what the threads completed and

@@ -155,6 +155,7 @@ conn_end_request(struct conn *c)
 
 	if (log != NULL && c->req->text_len > 0)
 		access_log_add(log, c->req);
+	c->list->nrequests++;
 	conn_recycle_request(c);
 }
 

@@ -60,6 +60,7 @@ struct conn_list {
 	struct conn_queue conns;
 	struct conn_queue work; /* had to yield, or have bytes in hand */
 	size_t count;
+	uint64_t nrequests;    /* ended, ever */
 	uint64_t now_ms;       /* of this callback */
 	uint64_t busy_told_ms; /* when max_queue was last logged */
 	unsigned busy_count;   /* refused since then */

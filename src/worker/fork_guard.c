@@ -1,6 +1,7 @@
 /* fork_guard - see fork_guard.h. */
 #include "fork_guard.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -14,6 +15,7 @@
 #include "check.h"
 #include "log.h"
 #include "macros.h"
+#include "num.h"
 
 static struct {
 	pthread_mutex_t lock;
@@ -108,6 +110,23 @@ fork_guard_add(int fd)
 	PTHREAD_OK(pthread_mutex_lock(&guard.lock));
 	mark(fd, true);
 	PTHREAD_OK(pthread_mutex_unlock(&guard.lock));
+}
+
+void
+fork_guard_add_open(int except)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *entry;
+	const char *why;
+	int64_t fd;
+
+	if (dir == NULL)
+		fatal("/proc/self/fd");
+	while ((entry = readdir(dir)) != NULL)
+		if (num_parse(entry->d_name, &fd, &why) == 0 &&
+		    fd > STDERR_FILENO && fd != dirfd(dir) && fd != except)
+			fork_guard_add((int)fd);
+	closedir(dir);
 }
 
 int

@@ -24,6 +24,8 @@
 void fork_guard_start(void);
 
 void fork_guard_add(int fd); /* ignores -1 */
+/* All that is open now, but for standard ones and this; exits on failure. */
+void fork_guard_add_open(int except);
 /* accept4(2), registered before any child can see it. */
 int fork_guard_accept(int fd, struct sockaddr *, socklen_t *, int flags);
 /* recvmsg(2) without waiting; the same for all descriptors that come along. */

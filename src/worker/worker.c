@@ -1,7 +1,6 @@
 /* worker - see worker.h. */
 #include "worker.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -22,8 +21,8 @@
 #include "gil_meter.h"
 #include "log.h"
 #include "macros.h"
-#include "num.h"
 #include "python.h"
+#include "status.h"
 #include "wsgi.h"
 
 /* How soon lines are offered again to a reader of the access log that was slow.
@@ -48,11 +47,12 @@ enum worker_state {
 static const struct {
 	const char *name;
 	unsigned to;
+	enum scoreboard_state shown;
 } states[] = {
-    [WORKER_STARTING] = {"starting", TO(READY)},
-    [WORKER_READY] = {"ready", TO(ACTIVE) | TO(DRAINING)},
-    [WORKER_ACTIVE] = {"active", TO(DRAINING)},
-    [WORKER_DRAINING] = {"draining", 0},
+    [WORKER_STARTING] = {"starting", TO(READY), SCOREBOARD_STARTING},
+    [WORKER_READY] = {"ready", TO(ACTIVE) | TO(DRAINING), SCOREBOARD_READY},
+    [WORKER_ACTIVE] = {"active", TO(DRAINING), SCOREBOARD_ACTIVE},
+    [WORKER_DRAINING] = {"draining", 0, SCOREBOARD_DRAINING},
 };
 _Static_assert(nitems(states) == WORKER_NSTATES, "a state has no row");
 _Static_assert(CONFIG_FIELDS_MAX == HTTP_FIELDS_MAX,
@@ -72,6 +72,7 @@ struct worker {
 	struct access_log *access_log; /* NULL: off */
 	struct conn_list *conns;
 	struct acceptor *acceptor;
+	struct status status;
 
 	struct event control, wake, log_retry, drain_timer, pool_tick, tick;
 	struct event term, interrupt, quit;
@@ -92,6 +93,7 @@ enter(struct worker *w, enum worker_state to)
 	ASSERT(states[w->state].to & (1u << to));
 	log_debug("%s to %s", states[w->state].name, states[to].name);
 	w->state = to;
+	status_enter(&w->status, states[to].shown);
 }
 
 static void
@@ -194,26 +196,6 @@ init_events(struct worker *w)
 	event_assign(&w->tick, w->base, -1, EV_PERSIST, on_tick, w);
 }
 
-/* Every descriptor that is ours by now; standard ones and the error log are
- * good for the application's children too. */
-static void
-guard_descriptors(const struct heritage *heritage)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *entry;
-	const char *why;
-	int64_t fd;
-
-	if (dir == NULL)
-		fatal("/proc/self/fd");
-	while ((entry = readdir(dir)) != NULL)
-		if (num_parse(entry->d_name, &fd, &why) == 0 &&
-		    fd > STDERR_FILENO && fd != dirfd(dir) &&
-		    fd != heritage->errorlog_fd)
-			fork_guard_add((int)fd);
-	closedir(dir);
-}
-
 static void
 run_job(struct pool_job *job, void *arg UNUSED, unsigned thread)
 {
@@ -255,9 +237,17 @@ open_connections(struct worker *w, const struct heritage *heritage)
 	    .send_timeout_ms = (uint64_t)cfg->send_timeout_ms,
 	    .linger_timeout_ms = (uint64_t)cfg->linger_timeout_ms,
 	    .on_close = acceptor_on_close};
+	struct acceptor_settings accepting = {.base = w->base,
+	    .listen_fds = heritage->listen_fds,
+	    .nlisten = heritage->nlisten,
+	    .max_connections = (size_t)cfg->max_connections,
+	    .handover_send_fd = heritage->handover_send_fd,
+	    .handover_receive_fd = heritage->handover_receive_fd,
+	    .scoreboard = w->status.scoreboard,
+	    .slot = heritage->slot,
+	    .threads = (unsigned)cfg->threads};
 
-	w->acceptor = acceptor_open(w->base, heritage->listen_fds,
-	    heritage->nlisten, (size_t)cfg->max_connections);
+	w->acceptor = acceptor_open(&accepting);
 	if (w->acceptor == NULL)
 		exit(WORKER_EXIT_FAILED);
 	if (heritage->accesslog_fd != -1)
@@ -416,8 +406,10 @@ loop(struct worker *w)
 		conn_list_turn(w->conns);
 		flush_pool(w);
 		flush_access_log(w);
+		status_publish(&w->status, w->conns, w->pool);
 		if (w->state == WORKER_DRAINING &&
-		    conn_list_count(w->conns) == 0)
+		    conn_list_count(w->conns) == 0 &&
+		    acceptor_is_done(w->acceptor))
 			break;
 		flags = EVLOOP_ONCE;
 		if (conn_list_has_work(w->conns) ||
@@ -470,9 +462,12 @@ worker_run(const struct config *cfg, const struct heritage *heritage)
 	ignore_signals();
 	follow_master(heritage);
 	fork_guard_start();
+	status_open(&w->status, heritage);
 	init_context(w, heritage);
 	init_events(w);
-	guard_descriptors(heritage);
+	/* Standard ones and the error log are good for the application's
+	 * children, too. */
+	fork_guard_add_open(heritage->errorlog_fd);
 
 	/* TERM still has its default here: a worker that is importing has
 	 * nothing to finish. */
@@ -487,6 +482,7 @@ worker_run(const struct config *cfg, const struct heritage *heritage)
 	add_event(&w->tick, &tick);
 	add_event(&w->control, NULL);
 	add_event(&w->wake, NULL);
+	status_start(&w->status, w->base);
 	add_event(&w->term, NULL);
 	add_event(&w->interrupt, NULL);
 	add_event(&w->quit, NULL);

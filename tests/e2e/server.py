@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import scoreboard
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = Path(__file__).resolve().parent / "apps"
@@ -47,7 +48,7 @@ SECTION_OF = {
     for section, names in {
         "server": "bind backlog socket_mode socket_owner workers threads"
         " thread_stack_size proc_name boot_timeout graceful_timeout"
-        " respawn_backoff",
+        " respawn_backoff runtime_dir",
         "app": "wsgi_app python chdir pythonpath",
         "http": "header_timeout body_timeout keepalive send_timeout"
         " linger_timeout max_connections max_queue limit_request_line"
@@ -227,6 +228,7 @@ class Server:
         self.allow_orphans = allow_orphans
         self._ended = False
         self._files = tempfile.TemporaryDirectory(prefix="cgthread-e2e-")
+        self.runtime_dir = Path(self._files.name, "run")
         if ini is None and settings:
             ini = make_ini(settings)
         command = [program]
@@ -236,6 +238,8 @@ class Server:
             command += ["-c", str(self.ini_path)]
         if python is not None:
             command += ["--python", python]
+        if "runtime_dir" not in settings and not (ini and "runtime_dir" in ini):
+            command += ["--runtime-dir", str(self.runtime_dir)]
         for address in bind:
             command += ["-b", address]
         if workers is not None:
@@ -391,6 +395,9 @@ class Server:
     @property
     def address(self) -> tuple[str, int]:
         return ("127.0.0.1", self.port)
+
+    def scoreboard(self) -> list[scoreboard.Line]:
+        return scoreboard.read(self.runtime_dir / "scoreboard")
 
     def workers(self) -> list[int]:
         """PIDs of the worker processes that live now."""

@@ -148,7 +148,8 @@ def test_term_during_the_first_start_is_an_orderly_end(serve, fake):
 def test_a_worker_has_the_heritage_and_no_other_descriptor(serve, fake, tmp_path):
     body = """
 import stat
-names = "CONFIG CONTROL ERRORLOG ACCESSLOG".split()
+names = "CONFIG CONTROL ERRORLOG ACCESSLOG SCOREBOARD HANDOVER_SEND".split()
+names.append("HANDOVER_RECEIVE")
 own = {int(os.environ[f"CGTHREAD_{name}_FD"]) for name in names} | {0, 1, 2}
 have = {int(fd) for fd in os.listdir("/proc/self/fd")}
 have = {fd for fd in have if os.path.exists(f"/proc/self/fd/{fd}")}

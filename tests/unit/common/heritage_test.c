@@ -43,6 +43,9 @@ make_heritage(size_t nlisten)
 	h.control_fd = open_null();
 	h.errorlog_fd = open_null();
 	h.accesslog_fd = open_null();
+	h.scoreboard_fd = open_null();
+	h.handover_send_fd = open_null();
+	h.handover_receive_fd = open_null();
 	for (i = 0; i < nlisten; i++)
 		h.listen_fds[i] = open_null();
 	return (h);
@@ -80,6 +83,9 @@ expect_same(const struct heritage *a, const struct heritage *b)
 	cr_expect_eq(a->control_fd, b->control_fd);
 	cr_expect_eq(a->errorlog_fd, b->errorlog_fd);
 	cr_expect_eq(a->accesslog_fd, b->accesslog_fd);
+	cr_expect_eq(a->scoreboard_fd, b->scoreboard_fd);
+	cr_expect_eq(a->handover_send_fd, b->handover_send_fd);
+	cr_expect_eq(a->handover_receive_fd, b->handover_receive_fd);
 	cr_assert_eq(a->nlisten, b->nlisten);
 	for (i = 0; i < a->nlisten; i++)
 		cr_expect_eq(a->listen_fds[i], b->listen_fds[i]);
@@ -130,6 +136,17 @@ Test(heritage, can_do_without_an_access_log)
 	cr_expect_eq(in.accesslog_fd, -1);
 }
 
+Test(heritage, can_do_without_a_handover_socket)
+{
+	struct heritage out = make_heritage(1), in;
+
+	out.handover_send_fd = out.handover_receive_fd = -1;
+	cr_assert_eq(heritage_export(&out), 0);
+	cr_assert_eq(heritage_import(&in), 0);
+	cr_expect_eq(in.handover_send_fd, -1);
+	cr_expect_eq(in.handover_receive_fd, -1);
+}
+
 Test(heritage, does_not_export_a_closed_descriptor)
 {
 	struct heritage out = make_heritage(1);
@@ -140,7 +157,7 @@ Test(heritage, does_not_export_a_closed_descriptor)
 	cr_expect_eq(errno, EBADF);
 	out = make_heritage(0);
 	out.control_fd = -1;
-	cr_expect_eq(heritage_export(&out), -1, "only accesslog may be -1");
+	cr_expect_eq(heritage_export(&out), -1, "control may not be -1");
 }
 
 /* clang-format off */
@@ -157,6 +174,9 @@ static const struct { const char *name, *value; } bad[] = {
 	{ "CGTHREAD_ERRORLOG_FD", NULL }, { "CGTHREAD_ERRORLOG_FD", "-1" },
 	{ "CGTHREAD_ACCESSLOG_FD", NULL }, { "CGTHREAD_ACCESSLOG_FD", "-2" },
 	{ "CGTHREAD_ACCESSLOG_FD", "" },
+	{ "CGTHREAD_SCOREBOARD_FD", NULL }, { "CGTHREAD_SCOREBOARD_FD", "-1" },
+	{ "CGTHREAD_HANDOVER_SEND_FD", NULL },
+	{ "CGTHREAD_HANDOVER_RECEIVE_FD", "-2" },
 	{ "CGTHREAD_LISTEN_FDS", NULL }, { "CGTHREAD_LISTEN_FDS", "," },
 	{ "CGTHREAD_LISTEN_FDS", "0," }, { "CGTHREAD_LISTEN_FDS", ",0" },
 	{ "CGTHREAD_LISTEN_FDS", "0,,0" }, { "CGTHREAD_LISTEN_FDS", "0 ,0" },

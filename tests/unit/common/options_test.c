@@ -20,7 +20,8 @@ Test(options, has_the_defaults_of_the_manual)
 	static const char want[] =
 	    "[server]\nbind = 127.0.0.1:8000\nbacklog = 2048\n"
 	    "socket_mode = 0660\nsocket_owner =\nworkers = 2\nthreads = 4\n"
-	    "thread_stack_size = 8m\nproc_name =\nboot_timeout = 1m\n"
+	    "thread_stack_size = 8m\nproc_name =\nruntime_dir =\n"
+	    "boot_timeout = 1m\n"
 	    "graceful_timeout = 30s\nrespawn_backoff = 30s\n"
 	    "\n[app]\nwsgi_app =\npython =\nchdir =\npythonpath =\n"
 	    "\n[http]\nheader_timeout = 15s\nbody_timeout = 30s\n"
