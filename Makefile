@@ -348,7 +348,8 @@ help: # this list
 
 # It has a reply port of its own, and no connections.
 MICRO_OBJECTS := $(PYTHON_BUILD)/bench/micro.o $(PYTHON_OBJECTS) \
-	$(filter-out %/reply.o %/acceptor.o $(BUILD)/src/worker/conn%, \
+	$(filter-out $(addprefix $(BUILD)/src/worker/, \
+	reply.o acceptor% conn% status.o), \
 	$(WORKER_PARTS))
 
 .PHONY: micro

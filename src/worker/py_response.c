@@ -2,12 +2,14 @@
 #include "py_response.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "log.h"
 #include "macros.h"
 #include "py_app.h"
 
-#define LINE_SIZE 600 /* of a request line in the log */
+/* From this size on a piece is not copied; a thread never sends it (reply.c). */
+#define REFERRED_MIN ((size_t)128 << 10)
 
 /* A Python object: write().  start_response owns it. */
 struct py_writer {
@@ -306,7 +308,7 @@ wait_for_room(struct py_response *r)
 static void
 cut_off(struct py_response *r)
 {
-	char line[LINE_SIZE];
+	char line[REQUEST_LINE_SIZE];
 
 	request_line(r->request, line, sizeof(line));
 	log_warnx("%s: the body is longer than its Content-Length of %lld: cut",
@@ -315,10 +317,36 @@ cut_off(struct py_response *r)
 	r->request->reply.head.keep_alive = false;
 }
 
-static enum py_sending
-send_bytes(struct py_response *r, const char *data, size_t len)
+/* In a pool thread, when the loop has sent what the piece holds. */
+static void
+release_piece(struct pool_job *job, void *arg UNUSED, unsigned thread UNUSED)
 {
-	struct reply *reply = &r->request->reply;
+	struct outbox_chunk *chunk =
+	    CONTAINER_OF(job, struct outbox_chunk, release);
+
+	Py_DECREF((PyObject *)chunk->owner);
+	free(chunk);
+}
+
+/* 0, or -1 with errno. */
+static int
+put_piece(struct reply *reply, PyObject *piece, size_t *taken)
+{
+	const char *data = PyBytes_AS_STRING(piece);
+	size_t len = (size_t)PyBytes_GET_SIZE(piece);
+
+	if (len < REFERRED_MIN)
+		return (reply_body(reply, data, len, taken));
+	if (reply_body_ref(reply, data, len, taken, release_piece, piece) == -1)
+		return (-1);
+	if (*taken > 0)
+		Py_INCREF(piece); /* for release_piece() */
+	return (0);
+}
+
+static enum py_sending
+send_piece(struct py_response *r, PyObject *piece)
+{
 	enum py_sending sending;
 	size_t taken;
 
@@ -329,9 +357,9 @@ send_bytes(struct py_response *r, const char *data, size_t len)
 		sending = wait_for_room(r);
 	if (sending != PY_SENDING)
 		return (sending);
-	if (reply_body(reply, data, len, &taken) == -1)
+	if (put_piece(&r->request->reply, piece, &taken) == -1)
 		return (failed(r));
-	if (taken == len)
+	if (taken == (size_t)PyBytes_GET_SIZE(piece))
 		return (PY_SENDING);
 	cut_off(r);
 	return (PY_SENDING_OVER);
@@ -348,8 +376,7 @@ py_response_body(struct py_response *r, PyObject *item)
 	}
 	if (PyBytes_GET_SIZE(item) == 0)
 		return (PY_SENDING);
-	return (send_bytes(
-	    r, PyBytes_AS_STRING(item), (size_t)PyBytes_GET_SIZE(item)));
+	return (send_piece(r, item));
 }
 
 /* ---- write() ---- */

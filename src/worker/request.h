@@ -76,6 +76,7 @@ void request_reply_context(const struct request *, struct http_reply_context *);
 
 /* "GET /path HTTP/1.1" in its text, whole or as far as it came. */
 struct http_text request_line_text(const struct request *);
+#define REQUEST_LINE_SIZE 600 /* enough of one for the log */
 /* The same as a string, cut to fit; control bytes as sent. */
 void request_line(const struct request *, char *buf, size_t size);
 

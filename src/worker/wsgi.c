@@ -12,8 +12,6 @@
 #include "wsgi_body.h"
 #include "wsgi_thread.h"
 
-#define LINE_SIZE 600 /* of a request line in the log */
-
 /* What exists for the time of one call; any may be NULL. */
 struct wsgi_call {
 	struct request *request;
@@ -57,7 +55,7 @@ call_open(struct wsgi_call *call, unsigned thread)
 static void
 log_failure(const struct wsgi_call *call, const char *what)
 {
-	char line[LINE_SIZE];
+	char line[REQUEST_LINE_SIZE];
 
 	request_line(call->request, line, sizeof(line));
 	py_traceback_log("%s %s", what, line);
@@ -130,7 +128,7 @@ static bool
 is_complete(const struct wsgi_call *call)
 {
 	const struct reply *reply = &call->request->reply;
-	char line[LINE_SIZE];
+	char line[REQUEST_LINE_SIZE];
 
 	if (call->objects.response->canceled)
 		return (false);

@@ -82,6 +82,20 @@ def big_known(environ, query, start_response):
     return [body]
 
 
+def big_fresh(environ, query, start_response):
+    """The same as pieces of 256 KiB that nobody else has."""
+    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    for i in range(int(query.get("mib", 1)) * 4):
+        yield b"".join(big_block(i * 4 + j) for j in range(4))
+
+
+def memory(environ, query, start_response):
+    """Kilobytes that the worker has in memory."""
+    with open("/proc/self/statm") as statm:
+        pages = int(statm.read().split()[1])
+    return answer_json(start_response, pages * 4)
+
+
 def pieces(environ, query, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return (f"piece {i}\n".encode() for i in range(int(query.get("n", 3))))
@@ -145,6 +159,8 @@ PAGES = {
     "/who": who,
     "/big": big,
     "/big-known": big_known,
+    "/big-fresh": big_fresh,
+    "/memory": memory,
     "/pieces": pieces,
     "/sleep": sleep,
     "/hold": hold,
