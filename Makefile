@@ -256,9 +256,10 @@ asan: # all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 
 # Plain programs, since Criterion does not start under ThreadSanitizer; without
 # address randomisation, which is too much for it with some kernels.
-tsan: # stress programs under ThreadSanitizer
-	@$(MAKE) -s install-missing WANTED="$(PACKAGES)"
+tsan: # stress programs, then end-to-end tests, under ThreadSanitizer
+	@$(MAKE) -s install-missing WANTED="$(PACKAGES) $(TEST_PACKAGES)"
 	@$(MAKE) -s VARIANT=tsan stress
+	@setarch -R $(MAKE) -s VARIANT=tsan e2e
 
 STRESS := $(patsubst tests/tsan/%.c,$(BUILD)/%,$(wildcard tests/tsan/*.c))
 stress: $(STRESS)

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from server import IS_ASAN, Meeting, Server
+from server import IS_ASAN, IS_TSAN, Meeting, Server
 
-TEST_TIMEOUT = 60 * (3 if IS_ASAN else 1)
+TEST_TIMEOUT = 60 * (3 if IS_ASAN or IS_TSAN else 1)
 
 
 class Servers:

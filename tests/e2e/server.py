@@ -31,14 +31,16 @@ PROGRAM = os.environ.get("CGTHREAD_PROGRAM", str(ROOT / "build" / BUILD / "cgthr
 DEFAULT_PYTHON = "/usr/bin/python3"
 PYTHON = os.environ.get("CGTHREAD_E2E_PYTHON", DEFAULT_PYTHON)
 IS_ASAN = "asan" in BUILD
+IS_TSAN = "tsan" in BUILD
 
 # How long anything that must happen may take.  Far more than it needs: only a
 # failing test waits so long.
-PATIENCE = 30.0 if IS_ASAN else 10.0
+PATIENCE = 30.0 if IS_ASAN or IS_TSAN else 10.0
 
 # No server may ever log one of these, whatever is done to it.
 NEVER_IN_LOG = re.compile(
     r"ERROR: AddressSanitizer|ERROR: LeakSanitizer|runtime error:|assertion failed"
+    r"|WARNING: ThreadSanitizer"
     r"|Fatal Python error",
     re.IGNORECASE,
 )
@@ -277,6 +279,8 @@ class Server:
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
         environment.pop("PYTHONPATH", None)
         environment.pop("VIRTUAL_ENV", None)
+        if IS_TSAN:  # children of multiprocessing are forked from a thread
+            environment["TSAN_OPTIONS"] = "die_after_fork=0"
         if IS_ASAN:
             environment["ASAN_OPTIONS"] = "detect_leaks=0"
             environment["UBSAN_OPTIONS"] = "print_stacktrace=1"
