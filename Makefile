@@ -354,13 +354,14 @@ MICRO_OBJECTS := $(PYTHON_BUILD)/bench/micro.o $(PYTHON_OBJECTS) \
 	$(WORKER_PARTS))
 
 .PHONY: micro
-micro: $(BUILD)/micro # cost of environ and of the WSGI call, in nanoseconds
-	./$(BUILD)/micro $(MICRO_ARGS)
+micro: $(PYTHON_BUILD)/micro # cost of environ and of the WSGI call, in nanoseconds
+	./$(PYTHON_BUILD)/micro $(MICRO_ARGS)
 
 $(PYTHON_BUILD)/bench/micro.o: INCLUDES = -Isrc/common -Isrc/worker \
-	$(LLHTTP_CFLAGS) $(call fact,includes)
-$(BUILD)/micro: $(MICRO_OBJECTS) $(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
-	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
+	$(LLHTTP_CFLAGS) $(python_ok)$(call fact,includes)
+$(PYTHON_BUILD)/bench/micro.o $(PYTHON_BUILD)/micro: $(PYTHON_BUILD)/stamp-python
+$(PYTHON_BUILD)/micro: $(MICRO_OBJECTS) $(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
+	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
 		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(PYTHON_LIBS)
 
 -include $(patsubst %.o,%.d,$(COMMON_OBJECTS) $(MASTER_OBJECTS) \
