@@ -1,7 +1,6 @@
 /* heritage - see heritage.h. */
 #include "heritage.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>

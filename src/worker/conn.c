@@ -1,5 +1,4 @@
 /* conn - see conn.h; this file has the life, the events and the timers. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
