@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from server import Closed, Server, is_alive, processes, wait_until
+from server import IS_TSAN, Closed, Server, is_alive, processes, wait_until
 
 HELLO = b"Hello, world!\n"
 
@@ -257,6 +257,9 @@ def test_forked_child_that_raises_does_not_answer(hostile):
         assert client.request("GET", "/").body == HELLO
 
 
+@pytest.mark.skipif(
+    IS_TSAN, reason="ThreadSanitizer allows no thread in a child of a threaded process"
+)
 def test_multiprocessing_works_within_a_request(hostile):
     for _ in range(3):
         got = get_json(hostile, "/compute")
