@@ -100,8 +100,8 @@ status_fault(const char *status, size_t len)
 		return ("the status is not three digits, a space and a phrase");
 	if (status[0] == '1')
 		return ("the status is not a final one");
-	if (status[0] < '1' || status[0] > '5')
-		return ("the status is not between 200 and 599");
+	if (status[0] == '0')
+		return ("the status is not between 200 and 999");
 	for (i = 4; i < len; i++)
 		if (!http_char_is(status[i], HTTP_CHAR_VALUE) ||
 		    status[i] == '\t')

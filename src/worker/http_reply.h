@@ -49,7 +49,7 @@ void http_reply_fini(struct http_reply *);
 void http_reply_reset(struct http_reply *); /* empty again, memory kept */
 
 /*
- * status is "200 OK": three digits, 200 to 599, a space, a phrase (it may be
+ * status is "200 OK": three digits, 200 to 999, a space, a phrase (it may be
  * empty, and has no tab).  A second call replaces the first and all fields.  0,
  * or -1 with *why a constant and errno EINVAL, or ENOMEM when memory was short.
  */

@@ -82,7 +82,7 @@ HEADS = {
     "status without phrase": ("200", []),
     "status is a word": ("abc", []),
     "status too small": ("099 Low", []),
-    "status too large": ("600 High", []),
+    "status too large": ("1000 High", []),
     "interim status": ("103 Early Hints", []),
     "status with two lines": ("200 OK\r\nX: y", []),
     "headers of None": ("200 OK", None),
