@@ -297,6 +297,18 @@ split_host(const char *host, size_t len, const char **port)
 	return ((size_t)(colon - host));
 }
 
+/* Applications make a number of it. */
+static bool
+is_port(const char *port, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (port[i] < '0' || port[i] > '9')
+			return (false);
+	return (len > 0 && len <= 5);
+}
+
 /* A unix socket has no name: the client's word for it has to do. */
 static int
 put_server_by_host(struct extras *extras, const struct request *req)
@@ -313,7 +325,7 @@ put_server_by_host(struct extras *extras, const struct request *req)
 	}
 	if (put_text(extras, KEY_SERVER_NAME, host, name_len) == -1)
 		return (-1);
-	if (port == NULL || port == host + len)
+	if (port == NULL || !is_port(port, len - (size_t)(port - host)))
 		return (put_string(extras, KEY_SERVER_PORT, "80"));
 	return (put_text(
 	    extras, KEY_SERVER_PORT, port, len - (size_t)(port - host)));

@@ -446,6 +446,8 @@ def test_protocol_is_as_sent(cases):
         ("[::1]:82", "[::1]", "82"),
         ("[::1]", "[::1]", "80"),
         ("", "localhost", "80"),
+        ("h:xyz", "h", "80"),
+        ("h:123456", "h", "80"),
     ],
 )
 def test_unix_socket_has_the_name_of_the_host(unix, host, name, port):
