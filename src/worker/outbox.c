@@ -317,9 +317,12 @@ outbox_send(struct outbox *o, int fd, size_t low)
 void
 outbox_collect(struct outbox *o, bool with_staged)
 {
-	PTHREAD_OK(pthread_mutex_lock(&o->lock));
-	STAILQ_CONCAT(&o->sending, &o->shared);
-	PTHREAD_OK(pthread_mutex_unlock(&o->lock));
+	/* o->published is the thread's until it is through. */
+	if (!with_staged || o->published) {
+		PTHREAD_OK(pthread_mutex_lock(&o->lock));
+		STAILQ_CONCAT(&o->sending, &o->shared);
+		PTHREAD_OK(pthread_mutex_unlock(&o->lock));
+	}
 	if (!with_staged)
 		return;
 	atomic_fetch_add(&o->pending, o->staged_len);

@@ -90,12 +90,13 @@ start_thread(struct pool *p, const pthread_attr_t *attr)
 
 	t->pool = p;
 	t->number = p->nthreads + 1;
-	PTHREAD_OK(pthread_cond_init(&t->wake, NULL));
+	error = sem_init(&t->wake, 0, 0);
+	ASSERT(error == 0);
 	error = pthread_create(&t->id, attr, thread_main, t);
 	if (error == 0)
 		p->nthreads++;
 	else
-		PTHREAD_OK(pthread_cond_destroy(&t->wake));
+		sem_destroy(&t->wake);
 	return (error);
 }
 
@@ -149,6 +150,20 @@ pool_running(const struct pool *p)
 
 /* ---- a thread ---- */
 
+/* The lock is held, but not while asleep. */
+static void
+sleep_idle(struct pool_thread *t)
+{
+	struct pool *p = t->pool;
+
+	SLIST_INSERT_HEAD(&p->idle, t, link);
+	p->nidle++;
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+	while (sem_wait(&t->wake) == -1)
+		ASSERT(errno == EINTR);
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+}
+
 /*
  * Waits for work; false: there is none left and the pool is closing.  A thread
  * that was woken for a job which another took goes back to sleep here rather
@@ -164,11 +179,7 @@ wait_for_work(struct pool_thread *t)
 	PTHREAD_OK(pthread_mutex_lock(&p->lock));
 	while (!p->stopping &&
 	       (STAILQ_EMPTY(&p->todo) || (!woken && p->nentering > 0))) {
-		SLIST_INSERT_HEAD(&p->idle, t, link);
-		p->nidle++;
-		t->idle = true;
-		while (t->idle)
-			PTHREAD_OK(pthread_cond_wait(&t->wake, &p->lock));
+		sleep_idle(t);
 		p->nentering--;
 		woken = true;
 	}
@@ -299,7 +310,7 @@ destroy(struct pool *p)
 
 	for (i = 0; i < p->nthreads; i++) {
 		PTHREAD_OK(pthread_join(p->threads[i].id, NULL));
-		PTHREAD_OK(pthread_cond_destroy(&p->threads[i].wake));
+		sem_destroy(&p->threads[i].wake);
 	}
 	PTHREAD_OK(pthread_cond_destroy(&p->changed));
 	PTHREAD_OK(pthread_mutex_destroy(&p->lock));

@@ -6,6 +6,7 @@
 #define CGTHREAD_POOL_PRIVATE_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 
 #include "pool.h"
@@ -16,9 +17,10 @@ struct pool_thread {
 	struct pool *pool;
 	unsigned number; /* (const) from 1 */
 	pthread_t id;
-	pthread_cond_t wake;
+	/* A condition would cost a futex call more: who comes back from one has
+	 * to take the lock as if others waited for it. */
+	sem_t wake;
 	SLIST_ENTRY(pool_thread) link; /* (lock) while idle */
-	bool idle;                     /* (lock) in the pool's stack */
 };
 
 struct pool {

@@ -26,16 +26,42 @@
  * if the gate is never free: the interpreter then shares itself out. */
 #define STALLED_MS 20
 
-void
-pool_wake_one(struct pool *p)
+/* The lock is held, and a thread is idle: it has to be posted to. */
+static struct pool_thread *
+call_idle(struct pool *p)
 {
 	struct pool_thread *t = SLIST_FIRST(&p->idle);
 
 	SLIST_REMOVE_HEAD(&p->idle, link);
 	p->nidle--;
 	p->nentering++;
-	t->idle = false;
-	PTHREAD_OK(pthread_cond_signal(&t->wake));
+	return (t);
+}
+
+/* Fails only past SEM_VALUE_MAX: an idle thread is posted to once. */
+static void
+wake(struct pool_thread *t)
+{
+	int error = sem_post(&t->wake);
+
+	ASSERT(error == 0);
+}
+
+void
+pool_wake_one(struct pool *p)
+{
+	wake(call_idle(p));
+}
+
+/* A thread that woke before the lock is free would only sleep again, for that. */
+static void
+unlock_and_wake(struct pool *p, bool wanted)
+{
+	struct pool_thread *t = wanted ? call_idle(p) : NULL;
+
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+	if (t != NULL)
+		wake(t);
 }
 
 static bool
@@ -61,10 +87,8 @@ pool_flush(struct pool *p)
 	p->nbatch = 0;
 	PTHREAD_OK(pthread_mutex_lock(&p->lock));
 	STAILQ_CONCAT(&p->todo, &p->batch);
-	if (can_wake(p) && p->nentering == 0 &&
-	    (p->nidle == p->nthreads || gate_is_free(p)))
-		pool_wake_one(p);
-	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+	unlock_and_wake(p, can_wake(p) && p->nentering == 0 &&
+			       (p->nidle == p->nthreads || gate_is_free(p)));
 }
 
 void
@@ -75,9 +99,7 @@ pool_gate_freed(void *pool)
 	if (atomic_load(&p->queued) == 0)
 		return;
 	PTHREAD_OK(pthread_mutex_lock(&p->lock));
-	if (can_wake(p) && p->nentering == 0)
-		pool_wake_one(p);
-	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+	unlock_and_wake(p, can_wake(p) && p->nentering == 0);
 }
 
 /* ---- the tick: what the gate does not tell ---- */
