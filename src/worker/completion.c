@@ -14,6 +14,7 @@ completion_list_open(struct completion_list *list)
 {
 	atomic_init(&list->head, NULL);
 	atomic_init(&list->asleep, false);
+	atomic_init(&list->awaited, 0);
 	list->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return (list->wake_fd == -1 ? -1 : 0);
 }
@@ -28,8 +29,8 @@ completion_list_close(struct completion_list *list)
  * A stack that is only ever taken as a whole: nothing is popped from under a
  * push, so an item that comes back at the same address does no harm.
  */
-void
-completion_push_quiet(struct completion_list *list, struct completion *item)
+static void
+push(struct completion_list *list, struct completion *item)
 {
 	struct completion *head =
 	    atomic_load_explicit(&list->head, memory_order_relaxed);
@@ -42,11 +43,35 @@ completion_push_quiet(struct completion_list *list, struct completion *item)
 void
 completion_push(struct completion_list *list, struct completion *item)
 {
-	completion_push_quiet(list, item);
+	push(list, item);
 
 	/* Many may see the loop asleep; one of them wakes it. */
 	if (atomic_load(&list->asleep) && atomic_exchange(&list->asleep, false))
 		completion_wake(list);
+}
+
+/* As with asleep: the loop awaits before it looks at the list a last time. */
+void
+completion_push_quiet(struct completion_list *list, struct completion *item)
+{
+	push(list, item);
+	if (atomic_load(&list->awaited) > 0 && atomic_load(&list->asleep) &&
+	    atomic_exchange(&list->asleep, false))
+		completion_wake(list);
+}
+
+void
+completion_await(struct completion_list *list)
+{
+	atomic_fetch_add(&list->awaited, 1);
+}
+
+void
+completion_awaited(struct completion_list *list)
+{
+	unsigned before = atomic_fetch_sub(&list->awaited, 1);
+
+	ASSERT(before > 0);
 }
 
 bool

@@ -9,6 +9,10 @@
  * No wake-up is lost: the loop says "asleep" before it looks at the list a last
  * time, a thread pushes before it looks at "asleep", and both are sequentially
  * consistent, so at least one of them sees the other.
+ *
+ * A thread that has sent a reply itself pushes quietly: the loop need not wake
+ * for it.  Where the loop has come to need an item that is on its way, it awaits
+ * it, and no push is quiet until it is there.
  */
 #ifndef CGTHREAD_COMPLETION_H
 #define CGTHREAD_COMPLETION_H
@@ -22,8 +26,9 @@ struct completion {
 
 struct completion_list {
 	_Atomic(struct completion *) head;
-	atomic_bool asleep; /* set by the loop, cleared by whoever wakes it */
-	int wake_fd;        /* (const) eventfd, non-blocking */
+	atomic_bool asleep;  /* set by the loop, cleared by whoever wakes it */
+	atomic_uint awaited; /* items that may not come quietly; by the loop */
+	int wake_fd;         /* (const) eventfd, non-blocking */
 };
 
 int completion_list_open(struct completion_list *); /* -1 with errno */
@@ -35,6 +40,10 @@ void completion_push(struct completion_list *, struct completion *);
 /* The same, but leaves a loop asleep that sleeps: it finds the item when it wakes
  * for something else. */
 void completion_push_quiet(struct completion_list *, struct completion *);
+
+/* The loop: some item that a thread is about to push is needed; and it has come. */
+void completion_await(struct completion_list *);
+void completion_awaited(struct completion_list *);
 
 /* The loop waits for events, or is about to. */
 bool completion_is_asleep(const struct completion_list *);

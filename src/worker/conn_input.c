@@ -266,10 +266,11 @@ dispatch(struct conn *c)
 		return (spool_failed(c));
 	if (pool_submit(c->list->settings.pool, &req->job) == -1)
 		return (conn_busy(c));
-	if (req->text_len > req->text_used)
-		reply_want_wake(
-		    &req->reply); /* its successor is here already */
 	conn_enter(c, CONN_RUNNING);
+	if (req->text_len > req->text_used)
+		reply_want_wake(&req->reply); /* its successor is here */
+	else if (c->readable)
+		conn_peer_check(c); /* no further edge would tell */
 	return (CONN_WAIT);
 }
 

@@ -11,6 +11,9 @@
 #include "check.h"
 #include "fd.h"
 
+/* The buffer's first size. */
+#define BUFFER_FIRST 1024
+
 /* System calls for one reply before the loop turns to the next connection. */
 #define SENDS_PER_TURN 16
 #define IOVECS         32
@@ -19,7 +22,7 @@
 void
 outbox_init(struct outbox *o)
 {
-	memset(o, 0, offsetof(struct outbox, text));
+	memset(o, 0, sizeof(*o));
 	PTHREAD_OK(pthread_mutex_init(&o->lock, NULL));
 	PTHREAD_OK(pthread_cond_init(&o->room, NULL));
 	STAILQ_INIT(&o->staged);
@@ -53,6 +56,7 @@ void
 outbox_fini(struct outbox *o)
 {
 	outbox_reset(o);
+	free(o->buffer);
 	PTHREAD_OK(pthread_cond_destroy(&o->room));
 	PTHREAD_OK(pthread_mutex_destroy(&o->lock));
 }
@@ -71,8 +75,9 @@ outbox_reset(struct outbox *o)
 	outbox_clear(o);
 	ASSERT(STAILQ_EMPTY(&o->used));
 	o->staged_len = 0;
-	o->has_file = o->published = false;
+	o->has_other = o->published = false;
 	o->sent = 0;
+	o->buffer_len = 0;
 	o->head.data = o->body.data = NULL;
 	atomic_store_explicit(&o->pending, 0, memory_order_relaxed);
 }
@@ -85,8 +90,8 @@ stage(struct outbox *o, struct outbox_chunk *chunk)
 	STAILQ_INSERT_TAIL(&o->staged, chunk, link);
 	if (chunk->data != NULL)
 		o->staged_len += chunk->left;
-	else
-		o->has_file = true;
+	if (chunk->data == NULL || chunk->release.run != NULL)
+		o->has_other = true;
 }
 
 void
@@ -110,17 +115,61 @@ chunk_new(size_t len)
 	return (chunk);
 }
 
+/* Makes room, as long as nothing in a list points into the buffer. */
+static bool
+buffer_reserve(struct outbox *o, size_t room)
+{
+	size_t size = o->buffer_size != 0 ? o->buffer_size : BUFFER_FIRST;
+	char *buffer;
+
+	if (room <= o->buffer_size - o->buffer_len)
+		return (true);
+	if (o->body.data != NULL || room > OUTBOX_BUFFER_MAX)
+		return (false);
+	while (size < room)
+		size *= 2;
+	buffer = malloc(size);
+	if (buffer == NULL)
+		return (false);
+	free(o->buffer);
+	o->buffer = buffer;
+	o->buffer_size = size;
+	return (true);
+}
+
+/* The body's last piece so far is the buffer's, and the thread's alone. */
+static bool
+buffer_is_open(const struct outbox *o)
+{
+	if (o->body.data == NULL)
+		return (true);
+	return (!o->published && STAILQ_NEXT(&o->body, link) == NULL);
+}
+
+static char *
+buffer_add(struct outbox *o, size_t len)
+{
+	char *room = o->buffer + o->buffer_len;
+
+	o->buffer_len += len;
+	if (o->body.data != NULL) {
+		o->body.left += len;
+		o->staged_len += len;
+		return (room);
+	}
+	o->body = (struct outbox_chunk){
+	    .data = room, .left = len, .fd = -1, .is_static = true};
+	stage(o, &o->body);
+	return (room);
+}
+
 char *
 outbox_add(struct outbox *o, size_t len)
 {
 	struct outbox_chunk *chunk;
 
-	if (o->body.data == NULL && len <= OUTBOX_INLINE) {
-		o->body = (struct outbox_chunk){
-		    .data = o->text, .left = len, .fd = -1, .is_static = true};
-		stage(o, &o->body);
-		return (o->text);
-	}
+	if (buffer_is_open(o) && buffer_reserve(o, len))
+		return (buffer_add(o, len));
 	chunk = chunk_new(len);
 	if (chunk == NULL)
 		return (NULL);
@@ -175,7 +224,7 @@ outbox_publish(struct outbox *o)
 	STAILQ_CONCAT(&o->shared, &o->staged);
 	PTHREAD_OK(pthread_mutex_unlock(&o->lock));
 	o->staged_len = 0;
-	o->has_file = false;
+	o->has_other = false;
 	o->published = true;
 }
 

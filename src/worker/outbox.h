@@ -42,14 +42,17 @@ struct outbox_chunk {
 
 STAILQ_HEAD(outbox_chunks, outbox_chunk);
 
-#define OUTBOX_INLINE 1024 /* bytes of a small body, kept without malloc */
+/* Bytes of a body that are gathered in one buffer, which stays for the next reply:
+ * no malloc for most of them. */
+#define OUTBOX_BUFFER_MAX 65536
 
 struct outbox {
 	/* the thread's */
 	struct outbox_chunks staged;
 	size_t staged_len; /* bytes in memory */
-	bool has_file;     /* in staged */
-	bool published;    /* at some time */
+	bool
+	    has_other; /* in staged: what is not just bytes in memory of ours */
+	bool published; /* at some time */
 
 	pthread_mutex_t lock;
 	pthread_cond_t room;
@@ -63,7 +66,8 @@ struct outbox {
 	uint64_t sent; /* bytes on the wire; also the thread's, while staged */
 
 	struct outbox_chunk head, body; /* in the lists without malloc */
-	char text[OUTBOX_INLINE];       /* body's bytes */
+	char *buffer;                   /* body's bytes */
+	size_t buffer_size, buffer_len;
 };
 
 enum outbox_progress {

@@ -36,6 +36,7 @@ reply_reset(struct reply *r)
 	r->remaining = -1;
 	r->head_len = 0;
 	r->body_len = 0;
+	ASSERT(!r->is_awaited);
 	r->begun = r->finished = r->failed = false;
 	http_reply_reset(&r->head);
 	outbox_reset(&r->outbox);
@@ -283,7 +284,8 @@ send_here(struct reply *r)
 {
 	const struct outbox *o = &r->outbox;
 
-	if (!r->begun || r->failed || o->published || o->has_file ||
+	/* What is referred to may be let go of only once the loop knows. */
+	if (!r->begun || r->failed || o->published || o->has_other ||
 	    o->staged_len > DIRECT_MAX || r->fd == -1 || is_aborted(r) ||
 	    !completion_is_asleep(r->completions))
 		return (false);
@@ -318,10 +320,27 @@ reply_collect(struct reply *r)
 	unsigned old = atomic_fetch_and(&r->word, ~(unsigned)REPLY_QUEUED);
 
 	ASSERT(old & REPLY_QUEUED);
+	if (r->is_awaited && (old & REPLY_DONE)) {
+		r->is_awaited = false;
+		completion_awaited(r->completions);
+	}
 	outbox_collect(&r->outbox, (old & REPLY_DONE) != 0);
 	if (old & REPLY_ABORTED)
 		outbox_discard(&r->outbox);
 	return (old);
+}
+
+/* word as it was when WAKE was set.  A thread that was DONE before has not seen
+ * that; unless its end has been collected it may be just about to push. */
+static void
+await_done(struct reply *r, unsigned word)
+{
+	const unsigned on_its_way = REPLY_DONE | REPLY_QUEUED;
+
+	if ((word & on_its_way) != on_its_way || r->is_awaited)
+		return;
+	r->is_awaited = true;
+	completion_await(r->completions);
 }
 
 void
@@ -330,22 +349,24 @@ reply_set_gone(struct reply *r, bool drop)
 	unsigned word = atomic_load(&r->word), bits;
 
 	do {
-		bits = REPLY_GONE;
+		bits = REPLY_GONE | REPLY_WAKE;
 		if (drop && (word & REPLY_STARTED) == 0)
 			bits |= REPLY_ABORTED;
 	} while (!atomic_compare_exchange_weak(&r->word, &word, word | bits));
+	await_done(r, word);
 }
 
 void
 reply_want_wake(struct reply *r)
 {
-	atomic_fetch_or(&r->word, REPLY_WAKE);
+	await_done(r, atomic_fetch_or(&r->word, REPLY_WAKE));
 }
 
 void
 reply_abort(struct reply *r)
 {
-	atomic_fetch_or(&r->word, REPLY_ABORTED | REPLY_GONE);
+	await_done(r,
+	    atomic_fetch_or(&r->word, REPLY_ABORTED | REPLY_GONE | REPLY_WAKE));
 	outbox_discard(&r->outbox);
 	outbox_wake(&r->outbox);
 }

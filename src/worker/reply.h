@@ -50,6 +50,7 @@ struct reply {
 	struct completion_list *completions; /* (const) the loop's */
 	size_t high_watermark;               /* (const) bytes */
 	int fd; /* (loop, then const) of the connection, for a thread to send on */
+	bool is_awaited; /* (loop) it was DONE before the loop wanted to hear */
 
 	/* the thread's, then after DONE the loop's */
 	struct http_reply head;
@@ -124,7 +125,8 @@ void reply_end(struct reply *);
  */
 unsigned reply_collect(struct reply *);
 
-/* The client is gone; drop: a request that no thread has taken up need not run. */
+/* The client is gone: the connection waits for the end of this reply to close.
+ * drop: a request that no thread has taken up need not run. */
 void reply_set_gone(struct reply *, bool drop);
 
 /* Nothing more will be sent: throws sending away and wakes a waiting thread. */

@@ -131,6 +131,37 @@ def test_half_closed_client_gets_its_answer(basic, meeting):
         assert client.closed()
 
 
+# Each of them may be just lucky where the loop only hears of an end once a second.
+LOOKS = 8
+AT_ONCE = 0.5
+
+
+def test_request_behind_a_body_does_not_wait_for_the_next_tick(basic):
+    body = b"x" * 20000
+    head = f"POST /sleep?ms=5 HTTP/1.1\r\nHost: a\r\nContent-Length: {len(body)}\r\n\r\n"
+    with basic.client() as client:
+        for _ in range(LOOKS):
+            client.send(head.encode() + body + b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert client.read_response().status == 200
+            answered = time.monotonic()
+            assert client.read_response().body == HELLO
+            assert time.monotonic() - answered < AT_ONCE
+
+
+@pytest.mark.parametrize("when", ["with the request", "while it runs"])
+def test_half_closed_connection_ends_with_its_answer(basic, when):
+    for _ in range(LOOKS):
+        with basic.client() as client:
+            client.send_request("GET", "/sleep?ms=10")
+            if when == "while it runs":
+                time.sleep(0.004)
+            client.socket.shutdown(socket.SHUT_WR)
+            assert client.read_response().status == 200
+            answered = time.monotonic()
+            assert client.closed()
+            assert time.monotonic() - answered < AT_ONCE
+
+
 # ---- replies
 
 

@@ -184,3 +184,21 @@ Test(completion, loses_neither_item_nor_wake_up_between_threads)
 	for (t = 0; t < THREADS; t++)
 		pthread_join(threads[t], NULL);
 }
+
+Test(completion, quiet_push_leaves_a_sleeping_loop_asleep_unless_it_is_awaited)
+{
+	struct item items[2] = {{.number = 0}, {.number = 1}};
+
+	cr_assert(completion_sleep(&list));
+	completion_push_quiet(&list, &items[0].completion);
+	cr_expect_eq(wake_ups(), 0);
+	completion_awake(&list);
+	cr_expect_eq(completion_take(&list), &items[0].completion);
+
+	completion_await(&list);
+	cr_assert(completion_sleep(&list));
+	completion_push_quiet(&list, &items[1].completion);
+	cr_expect_eq(wake_ups(), 1);
+	cr_expect_eq(completion_take(&list), &items[1].completion);
+	completion_awaited(&list);
+}

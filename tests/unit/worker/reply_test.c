@@ -464,3 +464,20 @@ Test(reply, abort_wakes_a_thread_that_waits_for_room)
 	pthread_join(thread, &result);
 	cr_expect_eq(result, &reply);
 }
+
+/* The thread stands between its DONE and its push, which will be a quiet one. */
+Test(reply, loop_that_wants_to_hear_of_an_end_too_late_is_woken_by_the_push)
+{
+	atomic_fetch_or(&reply.word, REPLY_DONE | REPLY_QUEUED);
+	reply_want_wake(&reply);
+	reply_set_gone(&reply, false);
+	cr_assert(completion_sleep(&completions));
+	completion_push_quiet(&completions, &reply.completion);
+	cr_expect_not(completion_is_asleep(&completions), "no wake-up");
+	cr_assert_eq(completion_take(&completions), &reply.completion);
+	cr_expect(reply_collect(&reply) & REPLY_DONE);
+
+	cr_assert(completion_sleep(&completions));
+	completion_push_quiet(&completions, &reply.completion);
+	cr_expect(completion_is_asleep(&completions), "others' are quiet");
+}
