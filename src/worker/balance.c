@@ -4,11 +4,10 @@
 #include "clock.h"
 #include "scoreboard.h"
 
-/* Waiting requests by which a worker has to be ahead: fewer come and go within
- * a turn of the loop. */
-#define WAITING_MARGIN 8
+/* A request that waits for a thread weighs as much as so many connections. */
+#define WAITING_WEIGHT 4
 
-/* Connections by which it has to be: this, and a 16th. */
+/* Connections by which a worker has to be ahead: this, and a 16th. */
 #define CONNECTIONS_MARGIN 2
 
 /* Workers to look at for one connection; each costs a cache line. */
@@ -28,16 +27,19 @@ balance_init(struct balance *b, const struct scoreboard *board, unsigned slot,
 	    .next = slot};
 }
 
+/* One number, so that of all workers one at least is busier than no other. */
+static uint64_t
+weigh(const struct load *load)
+{
+	return (load->connections + WAITING_WEIGHT * load->waiting);
+}
+
 bool
 load_is_busier(const struct load *load, const struct load *than)
 {
-	uint64_t margin = CONNECTIONS_MARGIN + than->connections / 16;
+	uint64_t weight = weigh(than);
 
-	if (load->waiting > than->waiting + WAITING_MARGIN)
-		return (true);
-	if (than->waiting > load->waiting + WAITING_MARGIN)
-		return (false);
-	return (load->connections > than->connections + margin);
+	return (weigh(load) > weight + CONNECTIONS_MARGIN + weight / 16);
 }
 
 /* A look that comes late tells nothing of now. */
@@ -46,12 +48,14 @@ churn_look(struct churn *churn, uint64_t now_ms, uint64_t closed,
     uint64_t requests, uint64_t connections)
 {
 	uint64_t gone = closed - churn->closed;
+	bool was_fast = churn->is_fast;
 
 	if (now_ms < churn->looked_ms + CHURN_MS)
 		return;
-	churn->is_high = now_ms < churn->looked_ms + 2 * CHURN_MS &&
+	churn->is_fast = now_ms < churn->looked_ms + 2 * CHURN_MS &&
 			 gone > connections &&
 			 requests - churn->requests < 2 * gone;
+	churn->is_high = churn->is_fast && was_fast;
 	churn->looked_ms = now_ms;
 	churn->closed = closed;
 	churn->requests = requests;

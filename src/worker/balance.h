@@ -30,7 +30,10 @@ struct load {
 struct churn {
 	uint64_t looked_ms;
 	uint64_t closed, requests; /* then */
-	bool is_high;
+	bool is_fast;              /* at that look */
+	bool
+	    is_high; /* and at the one before: one may be of a pool that renews its
+		       * kept connections */
 };
 
 struct balance {

@@ -137,6 +137,12 @@ pool_is_saturated(const struct pool *p)
 }
 
 unsigned
+pool_backlog(const struct pool *p)
+{
+	return (pool_queued(p) - p->nbatch);
+}
+
+unsigned
 pool_queued(const struct pool *p)
 {
 	return (atomic_load_explicit(&p->queued, memory_order_relaxed));

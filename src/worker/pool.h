@@ -102,6 +102,10 @@ void pool_tick(struct pool *);
 /* Every thread runs a job: another has to wait. */
 bool pool_is_saturated(const struct pool *);
 
+/* The loop: jobs that the threads have not come to since an earlier turn.  Those
+ * of this one are no sign of a busy pool. */
+unsigned pool_backlog(const struct pool *);
+
 /* Jobs waiting and jobs running, now; any thread. */
 unsigned pool_queued(const struct pool *);
 unsigned pool_running(const struct pool *);

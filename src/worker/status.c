@@ -68,7 +68,7 @@ status_publish(
 	struct scoreboard_line *line = s->line;
 
 	scoreboard_set(&line->connections, conn_list_count(conns));
-	scoreboard_set(&line->queued, pool_queued(pool));
+	scoreboard_set(&line->queued, pool_backlog(pool));
 	scoreboard_set(&line->running, pool_running(pool));
 	scoreboard_set(
 	    &line->requests, s->requests_before + conn_list_requests(conns));

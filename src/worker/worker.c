@@ -404,9 +404,9 @@ loop(struct worker *w)
 
 	while (!w->stop) {
 		conn_list_turn(w->conns);
+		status_publish(&w->status, w->conns, w->pool);
 		flush_pool(w);
 		flush_access_log(w);
-		status_publish(&w->status, w->conns, w->pool);
 		if (w->state == WORKER_DRAINING &&
 		    conn_list_count(w->conns) == 0 &&
 		    acceptor_is_done(w->acceptor))

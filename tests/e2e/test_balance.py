@@ -81,14 +81,21 @@ def test_kept_connections_are_shared_evenly(serve, tmp_path, kind):
 def test_connections_that_come_at_once_are_shared_evenly(serve):
     server = serve("basic:application", workers=4)
     active(server)
-    clients = [server.client() for _ in range(64)]
-    for client in clients:
-        client.send_request()
-    for client in clients:
-        assert client.read_response().status == 200
-    wait_until(lambda: sum(connections(server)) == 64, "all are shown")
-    # Whoever is not given a processor for long gets less: not our doing.
-    assert max(connections(server)) <= 24, connections(server)
+    seen = []
+    # A worker that is not given a processor for long gets less: not each time.
+    for _ in range(5):
+        clients = [server.client() for _ in range(64)]
+        for client in clients:
+            client.send_request()
+        for client in clients:
+            assert client.read_response().status == 200
+        wait_until(lambda: sum(connections(server)) == 64, "all are shown")
+        seen.append(connections(server))
+        assert max(seen[-1]) <= 32, seen
+        for client in clients:
+            client.close()
+        wait_until(lambda: sum(connections(server)) == 0, "all are closed")
+    assert any(all(14 <= n <= 18 for n in counts) for counts in seen), seen
 
 
 def test_stopped_worker_stalls_nobody(serve):
@@ -102,7 +109,7 @@ def test_stopped_worker_stalls_nobody(serve):
             clients.append(server.client())
             who = json.loads(clients[-1].request("GET", "/who").body)["pid"]
             assert who == first
-            assert time.monotonic() - sent < 1
+            assert time.monotonic() - sent < 0.5
             time.sleep(0.05)
         assert server.scoreboard()[0].handed_out > 0  # before it was stale
         before = total(server, "handed_out")

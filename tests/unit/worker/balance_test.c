@@ -21,11 +21,12 @@ static const struct {
 	{ "fewer connections",		{ 0, 0 }, { 0, 9 }, false },
 	{ "a 16th of many",		{ 0, 108 }, { 0, 100 }, false },
 	{ "more than a 16th of many",	{ 0, 109 }, { 0, 100 }, true },
-	{ "some waiting",		{ 8, 1 }, { 0, 1 }, false },
-	{ "clearly more waiting",	{ 9, 1 }, { 0, 1 }, true },
-	{ "waiting goes before connections", { 9, 1 }, { 0, 500 }, true },
-	{ "also the other way round",	{ 0, 500 }, { 9, 1 }, false },
+	{ "one that waits",		{ 1, 1 }, { 0, 1 }, true },
+	{ "it weighs more than some connections", { 2, 1 }, { 0, 6 }, true },
+	{ "but not more than many",	{ 2, 1 }, { 0, 7 }, false },
+	{ "also the other way round",	{ 0, 12 }, { 2, 1 }, true },
 	{ "many waiting in both",	{ 100, 9 }, { 95, 1 }, true },
+	{ "nearly as many",		{ 100, 9 }, { 97, 1 }, false },
 };
 /* clang-format on */
 
@@ -36,6 +37,24 @@ Test(balance, calls_only_a_clear_difference_busier)
 	for (i = 0; i < nitems(loads); i++)
 		cr_expect_eq(load_is_busier(&loads[i].load, &loads[i].than),
 		    loads[i].want, "%s", loads[i].why);
+}
+
+/* Else all of them could leave a connection to the others. */
+Test(balance, one_of_all_is_busier_than_no_other)
+{
+	struct load some[6 * 6];
+	size_t i, j, least = 0;
+
+	for (i = 0; i < nitems(some); i++)
+		some[i] = (struct load){
+		    .waiting = 15 - i % 6 * 3, .connections = 25 - i / 6 * 5};
+	for (i = 1; i < nitems(some); i++)
+		if (load_is_busier(&some[least], &some[i]))
+			least = i;
+	for (j = 0; j < nitems(some); j++)
+		cr_expect_not(load_is_busier(&some[least], &some[j]));
+	cr_expect_not(
+	    load_is_busier(&(struct load){9, 5}, &(struct load){0, 44}));
 }
 
 static struct scoreboard *
@@ -93,9 +112,8 @@ Test(balance, counts_requests_only_beyond_the_threads)
 	activate(board, 2, 1);
 	balance_init(&b, board, 1, 16);
 	scoreboard_set(&own->running, 16);
-	scoreboard_set(&own->queued, 8);
 	cr_expect_not(balance_is_busier(&b, 1, BALANCE_SENDING));
-	scoreboard_set(&own->queued, 9);
+	scoreboard_set(&own->queued, 1);
 	cr_expect(balance_is_busier(&b, 1, BALANCE_SENDING));
 }
 
@@ -162,10 +180,14 @@ Test(balance, knows_connections_that_live_for_one_request)
 	size_t i;
 
 	for (i = 0; i < nitems(churns); i++) {
-		churn = (struct churn){.looked_ms = 1000};
+		churn = (struct churn){.looked_ms = 1000, .is_fast = true};
 		churn_look(&churn, 1000 + churns[i].after_ms, churns[i].closed,
 		    churns[i].requests, churns[i].open);
 		cr_expect_eq(
 		    churn.is_high, churns[i].want, "%s", churns[i].why);
+		churn = (struct churn){.looked_ms = 1000};
+		churn_look(&churn, 1000 + churns[i].after_ms, churns[i].closed,
+		    churns[i].requests, churns[i].open);
+		cr_expect_not(churn.is_high, "%s, once", churns[i].why);
 	}
 }
