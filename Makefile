@@ -137,7 +137,7 @@ quiet = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .PHONY: all worker run check unit e2e asan tsan stress lint bench install \
-	install-worker clean deps help
+	install-worker clean deps help soak
 
 all: $(MASTER_PROGRAM) $(WORKER_PROGRAM) # build the programs; PYTHON= as below
 worker: $(WORKER_PROGRAM) # the worker alone, for another PYTHON=
@@ -273,6 +273,13 @@ $(BUILD)/%_stress: $(BUILD)/tests/tsan/%_stress.o $(WORKER_PARTS) \
 		$(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
 		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS)
+
+SOAK_SECONDS ?= 600
+
+soak: all # mixed load for SOAK_SECONDS=600; memory and references stay as they are
+	@CGTHREAD_BUILD=$(strip $(VARIANT)) \
+		CGTHREAD_E2E_PYTHON=$(call fact,executable) \
+		/usr/bin/python3 -B tests/e2e/soak.py --seconds $(SOAK_SECONDS)
 
 # ---- benchmark: bench/README.md --------------------------------------------
 
