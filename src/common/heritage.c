@@ -1,6 +1,7 @@
 /* heritage - see heritage.h. */
 #include "heritage.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdbool.h>
@@ -20,6 +21,7 @@
 /* A descriptor has at most 10 digits, and a comma behind it. */
 #define LIST_SIZE (HERITAGE_LISTENERS_MAX * 11 + 1)
 
+static const char version_name[] = "CGTHREAD_MASTER_VERSION";
 static const char slot_name[] = "CGTHREAD_SLOT";
 static const char master_name[] = "CGTHREAD_MASTER_PID";
 static const char listen_name[] = "CGTHREAD_LISTEN_FDS";
@@ -125,7 +127,8 @@ heritage_export(const struct heritage *heritage)
 		if (export_number(descriptors[i].name, fd) == -1)
 			return (-1);
 	}
-	if (export_number(slot_name, heritage->slot) == -1 ||
+	if (setenv(version_name, CGTHREAD_VERSION, 1) == -1 ||
+	    export_number(slot_name, heritage->slot) == -1 ||
 	    export_number(master_name, heritage->master) == -1)
 		return (-1);
 	return (export_listeners(heritage));
@@ -133,18 +136,40 @@ heritage_export(const struct heritage *heritage)
 
 /* ---- in ---- */
 
+static int
+not_by_cgthread(const char *name)
+{
+	log_errorx("%s is not in the environment: this program is started by "
+		   "cgthread, not by hand",
+	    name);
+	return (-1);
+}
+
+/* Programs of two installations may meet, or a worker may have been forgotten:
+ * what crosses, and the scoreboard, differ from version to version. */
+static int
+import_version(void)
+{
+	const char *version = getenv(version_name);
+
+	if (version == NULL)
+		return (not_by_cgthread(version_name));
+	if (strcmp(version, CGTHREAD_VERSION) == 0)
+		return (0);
+	log_errorx("%s is of version " CGTHREAD_VERSION ", cgthread of %s: "
+		   "build and install it again",
+	    program_invocation_short_name, version);
+	return (-1);
+}
+
 /* A number from the environment, min to max. */
 static int
 import_number(const char *name, int64_t min, int64_t max, int64_t *value)
 {
 	const char *text = getenv(name), *why;
 
-	if (text == NULL) {
-		log_errorx("%s is not in the environment: this program is "
-			   "started by cgthread, not by hand",
-		    name);
-		return (-1);
-	}
+	if (text == NULL)
+		return (not_by_cgthread(name));
 	if (num_parse(text, value, &why) == -1 || *value < min ||
 	    *value > max) {
 		log_errorx("%s=%s: not a number from %" PRId64 " to %" PRId64,
@@ -208,7 +233,8 @@ import_all(struct heritage *heritage)
 	int64_t slot, master;
 	size_t i;
 
-	if (import_number(slot_name, 1, INT_MAX, &slot) == -1 ||
+	if (import_version() == -1 ||
+	    import_number(slot_name, 1, INT_MAX, &slot) == -1 ||
 	    import_number(master_name, 1, INT_MAX, &master) == -1)
 		return (-1);
 	heritage->slot = (unsigned)slot;
@@ -237,6 +263,7 @@ heritage_import(struct heritage *heritage)
 	error = import_all(heritage);
 	for (i = 0; i < nitems(descriptors); i++)
 		unsetenv(descriptors[i].name);
+	unsetenv(version_name);
 	unsetenv(slot_name);
 	unsetenv(master_name);
 	unsetenv(listen_name);

@@ -7,6 +7,8 @@
  * the same table that wrote it ([env] is not in it: it is the environment).
  * Every other descriptor of the master is close-on-exec.
  *
+ *	CGTHREAD_MASTER_VERSION
+ *	                     a worker of another one refuses
  *	CGTHREAD_SLOT        number of the worker, from 1
  *	CGTHREAD_CONFIG_FD   memfd, canonical ini text
  *	CGTHREAD_CONTROL_FD  SOCK_SEQPACKET: "READY" up, "ACTIVE" down;

@@ -19,10 +19,11 @@ read_config(struct heritage *heritage)
 	struct config *cfg = config_new();
 
 	/* The text is our own, so an error in it is the installation's: a
-	 * master and a worker of different versions. */
+	 * master and a worker of two states of one version. */
 	if (config_read_fd(cfg, heritage->config_fd, "heritage", stderr) != 0)
-		fatalx("the master's settings cannot be read: are cgthread and "
-		       "its worker of one version?");
+		fatalx(
+		    "the master's settings cannot be read: build and install "
+		    "cgthread and its worker again");
 	fd_close(&heritage->config_fd);
 	return (cfg);
 }
@@ -36,7 +37,7 @@ main(int argc, char *argv[])
 
 	title_init(argc, argv);
 	if (heritage_import(&heritage) == -1)
-		fatalx("cgthread-worker is started by cgthread, not by hand");
+		return (EXIT_FAILURE);
 	cfg = read_config(&heritage);
 	snprintf(name, sizeof(name), "worker %u", heritage.slot);
 	title_set(name, cfg->proc_name);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -228,6 +229,22 @@ def test_changed_environment_is_refused_by_the_worker(tmp_path):
     ) as server:
         server.wait()
     assert server.errors.find(f"that is Python 3.98, this worker has {VERSION}")
+
+
+def test_worker_of_another_version_of_the_server_is_refused(tmp_path):
+    """As the worker sees it: a master that says so."""
+    worker = Path(PROGRAM).parent / (WORKER + VERSION)
+    old = tmp_path / "old"
+    old.write_text(f'#!/bin/sh\nCGTHREAD_MASTER_VERSION=0.0.7 exec {worker} "$@"\n')
+    old.chmod(0o755)
+    env = {"CGTHREAD_WORKER_PROGRAM": str(old)}
+    with Server("interpreter:application", env=env, expect_exit=3) as server:
+        server.wait()
+    (ours,) = re.findall(r"\d+\.\d+\.\d+", subprocess.check_output([PROGRAM, "-V"], text=True))
+    (said,) = server.errors.find(f"{WORKER}.*")
+    assert said[0] == (
+        f"{WORKER}{VERSION} is of version {ours}, cgthread of 0.0.7: build and install it again"
+    )
 
 
 def is_current(version: str) -> bool:

@@ -162,6 +162,9 @@ Test(heritage, does_not_export_a_closed_descriptor)
 
 /* clang-format off */
 static const struct { const char *name, *value; } bad[] = {
+	{ "CGTHREAD_MASTER_VERSION", NULL },
+	{ "CGTHREAD_MASTER_VERSION", "" },
+	{ "CGTHREAD_MASTER_VERSION", CGTHREAD_VERSION "1" },
 	{ "CGTHREAD_SLOT", NULL },	{ "CGTHREAD_SLOT", "" },
 	{ "CGTHREAD_SLOT", "0" },	{ "CGTHREAD_SLOT", "-1" },
 	{ "CGTHREAD_SLOT", "1x" },	{ "CGTHREAD_SLOT", "4294967296" },
