@@ -164,7 +164,8 @@ USERS_OF_PLACES := $(BUILD)/src/master/program.o \
 $(USERS_OF_PLACES): DEFINES += -DCGTHREAD_LIBEXECDIR='"$(LIBEXECDIR)"' \
 	-DCGTHREAD_PYTHON_VERSION='"$(PYTHON_VERSION)"'
 $(PYTHON_BUILD)/src/worker/py_interpreter.o: DEFINES += \
-	-DCGTHREAD_PYTHON='"$(call fact,executable)"'
+	-DCGTHREAD_PYTHON='"$(call fact,executable)"' \
+	-DCGTHREAD_PYTHON_PREFIX='"$(call fact,prefix)"'
 
 STAMP_places = $(LIBEXECDIR) $(PYTHON_VERSION)
 STAMP_python = $(PYTHON_FACTS) $(LINKAGE)
@@ -315,8 +316,12 @@ install: all install-worker # into $(DESTDIR)$(PREFIX)
 	install -m 644 conf/server.ini examples/*.py \
 		$(DESTDIR)$(DOCDIR)/examples
 
-install-worker: worker # the worker alone, beside those of other Pythons
+# Of two Pythons of one version the last one has the name.
+install-worker: worker # the worker alone, beside those of other versions
 	install -d $(DESTDIR)$(LIBEXECDIR)
+	@[ ! -e $(DESTDIR)$(LIBEXECDIR)/$(WORKER_NAME) ] || \
+		echo "  NOTE    replacing $(WORKER_NAME): from now on that of" \
+		"$(call fact,prefix)"
 	install -m 755 $(WORKER_PROGRAM) $(DESTDIR)$(LIBEXECDIR)
 
 deps: # install what building, testing and linting need (Debian; DEPS=no: not)

@@ -1,9 +1,11 @@
 /* py_interpreter - see py_interpreter.h. */
 #include "py_interpreter.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "interpreter.h"
@@ -83,6 +85,38 @@ initialize(const char *executable)
 		status = Py_InitializeFromConfig(&config);
 	PyConfig_Clear(&config);
 	return (log_status(status));
+}
+
+static bool
+is_same_directory(const char *a, const char *b)
+{
+	struct stat one, other;
+
+	if (stat(a, &one) == -1 || stat(b, &other) == -1)
+		return (strcmp(a, b) == 0);
+	return (one.st_dev == other.st_dev && one.st_ino == other.st_ino);
+}
+
+/*
+ * Two builds of one version have the same name for their worker, but what their
+ * extension modules want of the interpreter and of libraries may differ.  They
+ * say so only when they are imported, in words that do not lead here.
+ */
+static void
+warn_of_other_build(const struct interpreter *in)
+{
+	PyObject *prefix = PySys_GetObject("base_prefix"); /* borrowed */
+	const char *theirs;
+
+	theirs = prefix != NULL ? PyUnicode_AsUTF8(prefix) : NULL;
+	if (theirs == NULL)
+		PyErr_Clear();
+	else if (!is_same_directory(theirs, CGTHREAD_PYTHON_PREFIX))
+		log_warnx("%s: its Python is that of %s, this worker has "
+			  "that of %s: extension modules may not load; make "
+			  "worker PYTHON=%s/bin/python%d.%d",
+		    in->said_by, theirs, CGTHREAD_PYTHON_PREFIX, theirs,
+		    PY_MAJOR_VERSION, PY_MINOR_VERSION);
 }
 
 /* ---- sys.path ---- */
@@ -182,6 +216,8 @@ py_interpreter_start(const struct config *cfg)
 		return (-1);
 	py_signals_save(&signals);
 	result = initialize(executable);
+	if (result == 0 && *in.executable != '\0')
+		warn_of_other_build(&in);
 	if (result == 0)
 		result = start_modules();
 	py_signals_restore(&signals, NULL);

@@ -4,6 +4,7 @@ Prints words NAME=VALUE on one line; a ^ stands for a blank in a value.
 
 	version      3.11
 	executable   what sys.executable is to be in the worker
+	prefix       where it is installed, also if asked in a virtual environment
 	includes     compiler options
 	archive      libpython3.11.a with its path; empty if there is none
 	archivelibs  what the archive needs in turn
@@ -64,6 +65,7 @@ def main():
     facts = {
         "version": "%d.%d" % sys.version_info[:2],
         "executable": sys.executable,
+        "prefix": sys.base_prefix,
         "includes": includes(),
         "archive": first_file(get("LIBRARY"), get("LIBPL"), get("LIBDIR")),
         "archivelibs": " ".join(get(name) or "" for name in names),

@@ -114,6 +114,33 @@ def test_version_goes_before_the_active_environment(serve, venv):
     assert get(server)["prefix"] == ask(PYTHON, "sys.prefix")[0]
 
 
+OTHER_BUILD = "its Python is that of"
+
+
+def test_environment_of_the_workers_python_is_no_other_builds(serve, venv):
+    server = serve("only_here:application", python=str(venv.path))
+    assert not server.errors.find(OTHER_BUILD)
+
+
+def test_environment_of_another_build_of_the_version_is_warned_of(serve, tmp_path):
+    """The other build has the same modules, but another place."""
+    other, environment = tmp_path / "other", tmp_path / "venv"
+    modules = ask(PYTHON, "__import__('sysconfig').get_path('stdlib')")[0]
+    (other / "lib").mkdir(parents=True)
+    (other / "lib" / f"python{VERSION}").symlink_to(modules)
+    for directory in (other, environment):
+        (directory / "bin").mkdir(parents=True)
+        (directory / "bin" / "python3").symlink_to("/bin/true")
+    text = f"home = {other}/bin\nversion = {VERSION}.99\n"
+    (environment / "pyvenv.cfg").write_text(text)
+    server = serve("interpreter:application", python=str(environment))
+    ours = ask(PYTHON, "sys.base_prefix")[0]
+    said = server.wait_for_line(OTHER_BUILD).string
+    assert f"python = {environment}: {OTHER_BUILD} {other}, this worker has" in said
+    assert f"that of {ours}: extension modules may not load" in said
+    assert said.endswith(f"make worker PYTHON={other}/bin/python{VERSION}")
+
+
 def test_module_of_an_environment_is_nobody_elses(serve, venv):
     server = serve("only_here:application", expect_exit=3, wait=False)
     assert server.wait() == 3
