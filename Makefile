@@ -136,11 +136,15 @@ quiet = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all worker run check unit e2e asan tsan stress lint bench install \
+.PHONY: all worker python-ok run check unit e2e asan tsan stress lint bench install \
 	install-worker clean deps help soak
 
-all: $(MASTER_PROGRAM) $(WORKER_PROGRAM) # build the programs; PYTHON= as below
-worker: $(WORKER_PROGRAM) # the worker alone, for another PYTHON=
+all: python-ok $(MASTER_PROGRAM) $(WORKER_PROGRAM) # build the programs; PYTHON= as below
+worker: python-ok $(WORKER_PROGRAM) # the worker alone, for another PYTHON=
+
+# Said before anything is compiled.
+python-ok:
+	@$(python_ok):
 
 $(BUILD)/src/common/%.o: INCLUDES = -Isrc/common
 $(BUILD)/src/master/%.o: INCLUDES = -Isrc/common -Isrc/master
@@ -247,7 +251,8 @@ e2e-built: worker
 # version take turns.
 .PHONY: e2e-built e2e-pythons
 e2e-pythons: all
-	@for python in $$(sh tests/pythons.sh $(PYTHONS)); do \
+	@list=$$(sh tests/pythons.sh $(PYTHONS)) || exit 1; \
+	for python in $$list; do \
 		$(MAKE) -s e2e-built PYTHON=$$python || exit 1; \
 	done
 	@$(MAKE) -s worker

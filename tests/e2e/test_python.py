@@ -288,3 +288,36 @@ def test_workers_stand_beside_each_other(serve, version):
     assert get(server)["version"] == version
     (worker,) = server.workers()
     assert os.readlink(f"/proc/{worker}/exe").endswith(WORKER + version)
+
+
+# ---- which Pythons "make check PYTHONS=" tests
+
+
+def pythons(*names: str, path: str = "") -> subprocess.CompletedProcess:
+    command = ["sh", str(ROOT / "tests" / "pythons.sh"), *names]
+    env = {"PATH": f"{path}:/usr/bin:/bin", "HOME": "/nonexistent"}
+    return subprocess.run(command, capture_output=True, text=True, env=env)
+
+
+def test_python_to_test_is_found_in_the_path(tmp_path):
+    name = tmp_path / "python3.98"
+    name.write_text(f'#!/bin/sh\nexec {PYTHON} "$@"\n')
+    name.chmod(0o755)
+    done = pythons("python3.98", PYTHON, path=str(tmp_path))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [str(name), PYTHON]
+
+
+@pytest.mark.parametrize(
+    "names, said",
+    [
+        ([], "no Python to test"),
+        (["python3.99"], "not python3.99: no such program"),
+        ([PYTHON, "/nonexistent/python3.11"], "not /nonexistent/python3.11: no such"),
+        ([PYTHON, "/bin/true"], "not /bin/true: it does not answer"),
+    ],
+)
+def test_python_to_test_that_is_unusable_is_an_error(names, said):
+    done = pythons(*names)
+    assert done.returncode == 1
+    assert said in done.stderr
