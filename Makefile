@@ -330,7 +330,9 @@ install: all install-worker # into $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(MANDIR)/man8 \
 		$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(DOCDIR)/examples
 	install -m 755 $(MASTER_PROGRAM) $(DESTDIR)$(PREFIX)/sbin
-	sed 's|/usr/local|$(PREFIX)|; s|cgthread-worker-3\.11|$(WORKER_NAME)|' \
+	sed -e 's|/usr/local|$(PREFIX)|' \
+		-e 's|cgthread-worker-3\.11|$(WORKER_NAME)|' \
+		-e 's|Python 3\.11|Python $(PYTHON_VERSION)|' \
 		man/cgthread.8 >$(DESTDIR)$(MANDIR)/man8/cgthread.8
 	chmod 644 $(DESTDIR)$(MANDIR)/man8/cgthread.8
 	install -m 644 man/cgthread.ini.5 $(DESTDIR)$(MANDIR)/man5

@@ -4,8 +4,9 @@
  * The interpreter runs in this process, with the WSGI side as the worker links
  * it; the reply port is replaced by one that drops what it is given, so that
  * neither the loop nor the kernel is in the figures.  Each row is run several
- * times and the best counts; ratios to the first rows are what can be compared
- * between machines.
+ * times and the best counts.  What can be compared between machines is the ratio:
+ * to the mean of an environ built the plain way from the shorter request, taken
+ * once before all rows.
  *
  *	micro [CALLS [ROW]]	ROW alone, for a profiler
  */
