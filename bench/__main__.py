@@ -7,6 +7,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,12 +109,18 @@ def settings_of(args: argparse.Namespace, unit: int) -> Settings:
         if hasattr(args, name)
     }
     chosen["build"] = args.build.resolve()
+    # As a path: cgthread takes no name.
+    chosen["python"] = shutil.which(args.python) or args.python
     return Settings(**chosen, counts_instructions=counters.usable(), unit=unit)
 
 
 def choose(args: argparse.Namespace, settings: Settings) -> list[Description]:
     """The servers that are wanted and can be started here."""
     known = read_descriptions([HERE / "servers.json", *args.servers]) + args.add
+    listed = [server.name for server in known]
+    for name in [*(args.only or []), *args.skip]:
+        if name not in listed:
+            raise SystemExit(f"no server {name!r}; there are: {', '.join(listed)}")
     chosen = []
     for server in known:
         if server.name in args.skip or server.name not in (args.only or [server.name]):

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import processes
-from .settings import HERE, Settings
+from .settings import HERE, Settings, say
 
 START_TIMEOUT = 15
 STOP_TIMEOUT = 3
@@ -136,14 +136,20 @@ class Server:
         )
 
     def why_unusable(self) -> str:
-        """Empty if the server can be started here."""
+        """Empty if the server can be started here; what it warns of is passed on."""
         if not self.description.check:
             return ""
         try:
             done = self._ask(self.description.check)
         except (OSError, subprocess.TimeoutExpired) as error:
             return str(error)
-        return "its check failed" if done.returncode else ""
+        lines = done.stdout.splitlines()
+        if done.returncode:
+            return ": ".join(["its check failed", *lines[-1:]])
+        for line in lines:
+            if "[warning]" in line:
+                say(f"{self.description.name}: {line}")
+        return ""
 
     def version(self) -> str:
         if not self.description.version:

@@ -10,7 +10,8 @@ import pytest
 
 from bench import companions, counters, load, measure, processes, protocol
 from bench import report, rounds, servers, summary
-from bench.__main__ import beside, load_results, parse_arguments, save, settings_of
+from bench.__main__ import beside, choose, load_results, parse_arguments, save
+from bench.__main__ import settings_of
 from bench.settings import HERE, Settings
 from bench.workloads import WORKLOADS, Workload
 
@@ -301,6 +302,32 @@ def test_an_unknown_workload_is_refused(capsys):
     with pytest.raises(SystemExit):
         parse_arguments(["run", "--out", "x", "--workloads", "hello,helo"])
     assert "'helo' is none of" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--only", "--skip"])
+def test_an_unknown_server_is_refused(option):
+    args = parse_arguments(["run", "--out", "x", option, "responder,cgtread"])
+    with pytest.raises(SystemExit, match="no server 'cgtread'; there are: cgthread, "):
+        choose(args, Settings())
+
+
+def test_a_server_whose_check_fails_says_why():
+    check = ["sh", "-c", "echo first; echo {python} is too old; exit 1"]
+    server = servers.Server(servers.Description("s", ["s"], check=check), Settings())
+    assert server.why_unusable() == f"its check failed: {Settings().python} is too old"
+
+
+def test_what_a_check_warns_of_is_passed_on(capsys):
+    check = ["sh", "-c", "echo '[info] well'; echo '[warning] another build'"]
+    server = servers.Server(servers.Description("s", ["s"], check=check), Settings())
+    assert server.why_unusable() == ""
+    assert capsys.readouterr().err.endswith("s: [warning] another build\n")
+
+
+def test_all_servers_that_run_python_run_the_same():
+    listed = servers.read_descriptions([HERE / "servers.json"])
+    (ours,) = [server for server in listed if server.name == "cgthread"]
+    assert ours.cmd[ours.cmd.index("--python") + 1] == "{python}"
 
 
 def test_wrk_gets_the_mode_behind_the_url():
