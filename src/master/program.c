@@ -60,6 +60,7 @@ list_directories(struct strings *dirs)
 
 /* ---- what there is instead ---- */
 
+/* By its name. */
 static int
 is_worker(const struct dirent *entry)
 {
@@ -75,16 +76,21 @@ describe(FILE *text, const char *dir, bool *is_first)
 {
 	struct dirent **entries;
 	int i, n = scandir(dir, &entries, is_worker, versionsort);
+	char path[PATH_MAX];
+	bool is_listed = false;
 
 	for (i = 0; i < n; i++) {
-		fprintf(text, "%s%s",
-		    i > 0       ? ", "
-		    : *is_first ? " for "
-				: "; ",
-		    entries[i]->d_name + strlen(WORKER_PREFIX));
+		if (is_program(path, dir, entries[i]->d_name)) {
+			fprintf(text, "%s%s",
+			    is_listed   ? ", "
+			    : *is_first ? " for "
+					: "; ",
+			    entries[i]->d_name + strlen(WORKER_PREFIX));
+			is_listed = true;
+		}
 		free(entries[i]);
 	}
-	if (n > 0) {
+	if (is_listed) {
 		fprintf(text, " in %s", dir);
 		*is_first = false;
 	}

@@ -222,6 +222,14 @@ def test_no_worker_at_all_is_told(tmp_path):
     assert installed or said.endswith("; there are workers for no Python")
 
 
+def test_worker_that_cannot_be_run_is_none_of_those_that_are_there(tmp_path):
+    alone = shutil.copy(PROGRAM, tmp_path / "cgthread")
+    for version, mode in [("3.95", 0o644), ("3.96", 0o755), ("3.97", 0o644)]:
+        (tmp_path / (WORKER + version)).touch(mode)
+    said = fails(program=alone, python="3.97")
+    assert f"; there are workers for 3.96 in {tmp_path}" in said
+
+
 @pytest.mark.parametrize(
     "python, said",
     [
