@@ -185,24 +185,47 @@ is_instance(PyObject *object, PyObject *io, const char *type_name)
 	return (result);
 }
 
-/* A buffered reader may stand in front of anything. */
+/* A buffer may stand in front of anything. */
 static int
-is_buffered_file(PyObject *file, PyObject *io)
+is_in_front_of_file(PyObject *file, PyObject *io)
 {
 	PyObject *raw;
 	int result;
 
-	result = is_instance(file, io, "BufferedReader");
-	if (result == 0)
-		result = is_instance(file, io, "BufferedRandom");
-	if (result != 1)
-		return (result);
 	raw = PyObject_GetAttrString(file, "raw");
 	if (raw == NULL)
 		return (-1);
 	result = is_instance(raw, io, "FileIO");
 	Py_DECREF(raw);
 	return (result);
+}
+
+/*
+ * What was written to a buffer for both ways may not have reached the descriptor
+ * (seek() within the buffer leaves it there), and close() would write it while
+ * the file is being sent.
+ */
+static int
+write_out(PyObject *file)
+{
+	PyObject *none = PyObject_CallMethod(file, "flush", NULL);
+
+	Py_XDECREF(none);
+	return (none != NULL ? 1 : -1);
+}
+
+static int
+is_buffered_file(PyObject *file, PyObject *io)
+{
+	int result = is_instance(file, io, "BufferedReader");
+
+	if (result == 1)
+		return (is_in_front_of_file(file, io));
+	if (result == 0)
+		result = is_instance(file, io, "BufferedRandom");
+	if (result == 1)
+		result = is_in_front_of_file(file, io);
+	return (result == 1 ? write_out(file) : result);
 }
 
 /*

@@ -557,6 +557,14 @@ def test_file_is_sent_without_reading_it_and_closed_once(cases):
         assert found == {"close": 1, "read": 5}
 
 
+def test_file_is_sent_with_what_was_written_to_its_buffer(cases, tmp_path):
+    done = tmp_path / "done"
+    response = cases.get(target("wrapped-late-close", path=done))
+    done.touch()
+    assert response.body == FILE[:10] + b"B" * 10 + FILE[20:]
+    assert response.header("Content-Length") == str(len(FILE))
+
+
 @pytest.mark.parametrize("of", ["file", "memory"])
 def test_length_of_the_application_bounds_the_file(cases, of):
     where = target("wrapped", of=of, headers="Content-Length:1000")

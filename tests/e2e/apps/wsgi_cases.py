@@ -401,6 +401,17 @@ class Counting(io.FileIO):
         return super().read(*args)
 
 
+class LateClose(io.BufferedRandom):
+    """Closed when its reader has all that he gets."""
+
+    until = ""
+
+    def close(self):
+        if self.until and not self.closed:
+            wait_for(self.until)
+        super().close()
+
+
 class Broken(Counting):
     def tell(self):
         raise OSError("no position")
@@ -462,6 +473,17 @@ def wrapped(environ, query, start_response):
         write(b"written ")
     if "block" in query:
         return environ["wsgi.file_wrapper"](file, int(query["block"]))
+    return environ["wsgi.file_wrapper"](file)
+
+
+def wrapped_late_close(environ, query, start_response):
+    """Has bytes in its buffer that no seek() has written."""
+    start_response("200 OK", [])
+    file = in_file(FILE, lambda fd: LateClose(io.FileIO(fd, "r+")))
+    file.read(10)
+    file.write(b"B" * 10)
+    file.seek(0)
+    file.until = query["path"]
     return environ["wsgi.file_wrapper"](file)
 
 
