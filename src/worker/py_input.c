@@ -48,66 +48,72 @@ line_length(const struct py_input *in, Py_ssize_t limit)
 }
 
 /*
- * The one optional argument of many methods: a number of bytes, all that is
- * left if it is None, negative or missing.
+ * For methods with one optional argument, a number of bytes: at most what is left,
+ * which is also meant by None, a negative number and none at all.  To make a
+ * number of it may run code of the application, which may read or end the request:
+ * the rest is looked at behind that.
  */
-static int
-parse_limit(const struct py_input *in, PyObject *const *args, Py_ssize_t nargs,
-    Py_ssize_t *limit)
+static struct py_input *
+input_open_up_to(
+    PyObject *self, PyObject *const *args, Py_ssize_t nargs, Py_ssize_t *limit)
 {
-	Py_ssize_t left = in->len - in->at;
+	struct py_input *in;
+	Py_ssize_t left;
 
-	*limit = left;
+	*limit = -1;
 	if (nargs > 1) {
 		PyErr_Format(PyExc_TypeError,
 		    "at most one argument is taken (%zd given)", nargs);
-		return (-1);
+		return (NULL);
 	}
-	if (nargs == 0 || args[0] == Py_None)
-		return (0);
-	*limit = PyNumber_AsSsize_t(args[0], NULL);
-	if (*limit == -1 && PyErr_Occurred())
-		return (-1);
+	if (nargs == 1 && args[0] != Py_None) {
+		*limit = PyNumber_AsSsize_t(args[0], NULL);
+		if (*limit == -1 && PyErr_Occurred())
+			return (NULL);
+	}
+	in = input_open(self);
+	if (in == NULL)
+		return (NULL);
+	left = in->len - in->at;
 	if (*limit < 0 || *limit > left)
 		*limit = left;
-	return (0);
+	return (in);
 }
 
 static PyObject *
 input_read(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
-	struct py_input *in = input_open(self);
 	Py_ssize_t limit;
+	struct py_input *in = input_open_up_to(self, args, nargs, &limit);
 
-	if (in == NULL || parse_limit(in, args, nargs, &limit) == -1)
-		return (NULL);
-	return (take(in, limit));
+	return (in != NULL ? take(in, limit) : NULL);
 }
 
 static PyObject *
 input_readline(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
-	struct py_input *in = input_open(self);
 	Py_ssize_t limit;
+	struct py_input *in = input_open_up_to(self, args, nargs, &limit);
 
-	if (in == NULL || parse_limit(in, args, nargs, &limit) == -1)
-		return (NULL);
-	return (take(in, line_length(in, limit)));
+	return (in != NULL ? take(in, line_length(in, limit)) : NULL);
 }
 
-/* The hint bounds the sum of the lines, but no line is cut; 0 is none. */
+/*
+ * The hint bounds the sum of the lines, but no line is cut; 0 is none.  To make a
+ * list may run code of the application too, by way of the collector.
+ */
 static PyObject *
 input_readlines(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 {
-	struct py_input *in = input_open(self);
 	Py_ssize_t hint, stop;
+	struct py_input *in = input_open_up_to(self, args, nargs, &hint);
 	PyObject *lines, *line;
 
-	if (in == NULL || parse_limit(in, args, nargs, &hint) == -1)
+	if (in == NULL)
 		return (NULL);
 	stop = hint > 0 ? in->at + hint : in->len;
 	lines = PyList_New(0);
-	while (lines != NULL && in->at < stop) {
+	while (lines != NULL && in->data != NULL && in->at < stop) {
 		line = take(in, line_length(in, in->len - in->at));
 		if (line == NULL || PyList_Append(lines, line) == -1)
 			Py_CLEAR(lines);

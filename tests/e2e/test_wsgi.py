@@ -488,6 +488,24 @@ def test_input_reads_as_a_file_in_memory_does(cases, body):
             assert response.body == str(len(body)).encode()
 
 
+@pytest.mark.parametrize("method", ["read", "readline", "readlines"])
+def test_number_that_reads_itself_leaves_less_to_read(cases, method):
+    with cases.client() as client:
+        for body, number, left in ((12, 12, 2), (12, -1, 2), (12, 1, 1), (10, 10, 0)):
+            where = target("read-while-asked", method=method, number=number)
+            response = client.request("POST", where, body=b"x" * body)
+            whole = method == "readlines"  # it cuts no line
+            assert response.body == str(2 if left and whole else left).encode()
+
+
+@pytest.mark.parametrize("method", ["read", "readline", "readlines"])
+def test_number_that_outlives_the_request_reads_nothing(cases, method):
+    where = target("read-past-the-end", method=method)
+    with cases.client() as client:
+        assert client.request("POST", where, body=b"x" * 10).status == 200
+    assert "the request to which it belongs is over" in get_json(cases, "show-raised")
+
+
 def test_errors_are_lines_of_the_log(cases):
     assert cases.get(target("complain", key="K1")).status == 200
     for said in (

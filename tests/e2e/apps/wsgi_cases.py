@@ -341,6 +341,52 @@ def read_as_bytesio(environ, query, start_response):
     return answer(start_response, length)
 
 
+class Index:
+    """A number that is had by a call."""
+
+    def __init__(self, number: int, call) -> None:
+        self.number = number
+        self.call = call
+
+    def __index__(self) -> int:
+        self.call()
+        return self.number
+
+
+def read_while_asked(environ, query, start_response):
+    """How many bytes, of a body of which the number asked for is read first."""
+    body = environ["wsgi.input"]
+    number = int(query["number"])
+    got = getattr(body, query["method"])(Index(number, lambda: body.read(10)))
+    return answer(start_response, len(b"".join(got) if isinstance(got, list) else got))
+
+
+def read_past_the_end(environ, query, start_response):
+    """A thread asks for bytes while the request is there, and gets them later."""
+    body = environ["wsgi.input"]
+
+    def wait() -> None:
+        deadline = time.monotonic() + 20
+        while not body.closed and time.monotonic() < deadline:
+            time.sleep(0.001)
+
+    def read() -> None:
+        try:
+            getattr(body, query["method"])(Index(5, wait))
+        except ValueError as error:
+            kept["raised"] = str(error)
+
+    kept["reader"] = threading.Thread(target=read)
+    kept["reader"].start()
+    start_response("200 OK", [])
+    return [b""]
+
+
+def show_raised(environ, query, start_response):
+    kept.pop("reader").join()
+    return answer(start_response, kept.pop("raised"))
+
+
 def complain(environ, query, start_response):
     """Lines to wsgi.errors, whole and in pieces."""
     errors = environ["wsgi.errors"]
