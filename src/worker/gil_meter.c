@@ -16,9 +16,9 @@ typedef int timedwait_fn(
     pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
 
 static struct {
-	/* (const) what the C library has; set before main() */
-	signal_fn *signal;
-	timedwait_fn *timedwait;
+	/* (const) what the C library has, once looked up */
+	_Atomic(signal_fn *) signal;
+	_Atomic(timedwait_fn *) timedwait;
 
 	/* The addresses; NULL while off.  Written before there are threads. */
 	_Atomic(pthread_cond_t *) dropped;
@@ -68,9 +68,33 @@ find(const char *name)
 __attribute__((constructor)) static void
 find_all(void)
 {
-	meter.signal = (signal_fn *)find("pthread_cond_signal");
-	meter.timedwait = (timedwait_fn *)find("pthread_cond_timedwait");
-	ASSERT(meter.signal != NULL && meter.timedwait != NULL);
+	signal_fn *signal = (signal_fn *)find("pthread_cond_signal");
+	timedwait_fn *timedwait =
+	    (timedwait_fn *)find("pthread_cond_timedwait");
+
+	ASSERT(signal != NULL && timedwait != NULL);
+	atomic_store_explicit(&meter.signal, signal, memory_order_relaxed);
+	atomic_store_explicit(
+	    &meter.timedwait, timedwait, memory_order_relaxed);
+}
+
+/* The constructors of libraries run before ours, and may come here: whoever looks
+ * first finds them, and all find the same. */
+static signal_fn *
+real_signal(void)
+{
+	if (atomic_load_explicit(&meter.signal, memory_order_relaxed) == NULL)
+		find_all();
+	return (atomic_load_explicit(&meter.signal, memory_order_relaxed));
+}
+
+static timedwait_fn *
+real_timedwait(void)
+{
+	if (atomic_load_explicit(&meter.timedwait, memory_order_relaxed) ==
+	    NULL)
+		find_all();
+	return (atomic_load_explicit(&meter.timedwait, memory_order_relaxed));
 }
 
 /* The lock's holder lets go, inside of the lock's mutex. */
@@ -109,7 +133,7 @@ pthread_cond_signal(pthread_cond_t *cond)
 	else if (cond ==
 		 atomic_load_explicit(&meter.dropped, memory_order_relaxed))
 		on_drop();
-	return (meter.signal(cond));
+	return (real_signal()(cond));
 }
 
 /* Threads wait for the lock with a timeout: the switch interval. */
@@ -120,9 +144,9 @@ pthread_cond_timedwait(
 	int error;
 
 	if (cond != atomic_load_explicit(&meter.dropped, memory_order_relaxed))
-		return (meter.timedwait(cond, mutex, until));
+		return (real_timedwait()(cond, mutex, until));
 	atomic_fetch_add(&meter.waiters, 1);
-	error = meter.timedwait(cond, mutex, until);
+	error = real_timedwait()(cond, mutex, until);
 	atomic_fetch_sub(&meter.waiters, 1);
 	return (error);
 }

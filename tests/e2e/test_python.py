@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from server import APPS, PATIENCE, PROGRAM, PYTHON, ROOT, Server
+from server import APPS, BUILD, PATIENCE, PROGRAM, PYTHON, ROOT, Server
 
 ASK = "import sys, json; print(json.dumps([%s]))"
 TOLD = ["version", "prefix", "base_prefix", "executable"]
@@ -188,6 +188,48 @@ def test_extension_modules_of_packages_load(serve):
 def test_extension_modules_get_pythons_functions_and_not_the_servers(serve):
     exported = get(serve("interpreter:application"), "exported")["exported"]
     assert exported == ["PyObject_Call"]
+
+
+PRELOADED = """
+#define _GNU_SOURCE
+#include <pthread.h>
+#include <time.h>
+
+__attribute__((constructor)) static void
+begin(void)
+{
+	pthread_cond_t cond = PTHREAD_COND_INITIALIZER;
+	pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+	struct timespec past = {0, 0};
+
+	pthread_cond_signal(&cond);
+	pthread_mutex_lock(&mutex);
+	pthread_cond_timedwait(&cond, &mutex, &past);
+	pthread_mutex_unlock(&mutex);
+}
+"""
+
+
+def compile_library(directory: Path, source: str) -> Path:
+    """A shared library for LD_PRELOAD."""
+    if BUILD != "release":
+        pytest.skip("a sanitizer has to be the first library")
+    compiler = shutil.which("cc")
+    if not compiler:
+        pytest.skip("no C compiler")
+    library = directory / "preloaded.so"
+    command = [compiler, "-shared", "-fPIC", "-o", str(library), "-xc", "-"]
+    subprocess.run(command, input=source, text=True, check=True)
+    return library
+
+
+def test_preloaded_library_may_use_conditions_before_us(serve, tmp_path):
+    """malloc replacements and profilers start threads when they are loaded."""
+    library = compile_library(tmp_path, PRELOADED)
+    server = serve("interpreter:application", env={"LD_PRELOAD": str(library)})
+    assert told(server)[0] == VERSION
+    (worker,) = server.workers()
+    assert library.name in Path(f"/proc/{worker}/maps").read_text()
 
 
 # ---- the worker program
