@@ -20,7 +20,8 @@ static struct {
 	_Atomic(signal_fn *) signal;
 	_Atomic(timedwait_fn *) timedwait;
 
-	/* The addresses; NULL while off.  Written before there are threads. */
+	/* The addresses; NULL while off.  Written by who holds the lock: threads
+	 * that the import has started can neither take nor drop it then. */
 	_Atomic(pthread_cond_t *) dropped;
 	_Atomic(pthread_cond_t *) taken;
 
