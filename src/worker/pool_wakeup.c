@@ -130,6 +130,7 @@ wake_for_waiting(struct pool *p, uint64_t now_ns)
 {
 	struct pool_sample *sample = &p->sample;
 	uint64_t cpu_ns, used, passed = now_ns - sample->at_ns;
+	unsigned n;
 
 	if (p->settings.gate->is_free != NULL)
 		return (0); /* pool_gate_freed() has told of each */
@@ -140,8 +141,10 @@ wake_for_waiting(struct pool *p, uint64_t now_ns)
 		sample->step = 1;
 		return (0);
 	}
-	sample->step *= 2;
-	return (sample->step / 2);
+	n = sample->step;
+	if (n < p->nthreads)
+		sample->step *= 2;
+	return (n);
 }
 
 static unsigned
