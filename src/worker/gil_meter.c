@@ -15,6 +15,12 @@ typedef int signal_fn(pthread_cond_t *);
 typedef int timedwait_fn(
     pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
 
+enum holder {
+	HOLDER_NONE,
+	HOLDER_OWN, /* a marked thread */
+	HOLDER_OTHER
+};
+
 static struct {
 	/* (const) what the C library has, once looked up */
 	_Atomic(signal_fn *) signal;
@@ -25,8 +31,9 @@ static struct {
 	_Atomic(pthread_cond_t *) dropped;
 	_Atomic(pthread_cond_t *) taken;
 
-	atomic_bool held;
+	_Atomic(enum holder) holder;
 	atomic_uint waiters;
+	atomic_uint own_waiters; /* of these, marked threads */
 	_Atomic(gil_meter_fn *) on_free;
 	void *arg; /* written before on_free */
 } meter;
@@ -34,6 +41,8 @@ static struct {
 /* Newer interpreters signal a drop once more when they end a thread that does not
  * hold the lock. */
 static _Thread_local bool holding;
+
+static _Thread_local bool is_marked;
 
 /* Calibration: what the calling thread signals, while this is set. */
 static _Thread_local struct probe {
@@ -107,7 +116,7 @@ on_drop(void)
 	if (!holding)
 		return;
 	holding = false;
-	atomic_store(&meter.held, false);
+	atomic_store(&meter.holder, HOLDER_NONE);
 	if (atomic_load(&meter.waiters) > 0)
 		return; /* one of them has it in a moment */
 	on_free = atomic_load(&meter.on_free);
@@ -119,7 +128,7 @@ static void
 on_take(void)
 {
 	holding = true;
-	atomic_store(&meter.held, true);
+	atomic_store(&meter.holder, is_marked ? HOLDER_OWN : HOLDER_OTHER);
 }
 
 int
@@ -142,12 +151,15 @@ int
 pthread_cond_timedwait(
     pthread_cond_t *cond, pthread_mutex_t *mutex, const struct timespec *until)
 {
+	const unsigned own = is_marked ? 1 : 0;
 	int error;
 
 	if (cond != atomic_load_explicit(&meter.dropped, memory_order_relaxed))
 		return (real_timedwait()(cond, mutex, until));
 	atomic_fetch_add(&meter.waiters, 1);
+	atomic_fetch_add(&meter.own_waiters, own);
 	error = real_timedwait()(cond, mutex, until);
+	atomic_fetch_sub(&meter.own_waiters, own);
 	atomic_fetch_sub(&meter.waiters, 1);
 	return (error);
 }
@@ -175,6 +187,7 @@ gil_meter_calibrate(void (*drop)(void), void (*take)(void))
 	atomic_store(&meter.dropped, NULL);
 	atomic_store(&meter.taken, NULL);
 	atomic_store(&meter.waiters, 0);
+	atomic_store(&meter.own_waiters, 0);
 	for (i = 0; i < TRIALS; i++) {
 		d = signalled_by(drop);
 		t = signalled_by(take);
@@ -184,8 +197,7 @@ gil_meter_calibrate(void (*drop)(void), void (*take)(void))
 		dropped = d;
 		taken = t;
 	}
-	holding = true; /* the caller */
-	atomic_store(&meter.held, true);
+	on_take(); /* the caller has */
 	atomic_store(&meter.taken, taken);
 	atomic_store(&meter.dropped, dropped);
 	return (true);
@@ -198,11 +210,25 @@ gil_meter_is_on(void)
 	    atomic_load_explicit(&meter.dropped, memory_order_relaxed) != NULL);
 }
 
+void
+gil_meter_mark_thread(void)
+{
+	is_marked = true;
+}
+
 bool
 gil_meter_is_free(void)
 {
-	return (gil_meter_is_on() && !atomic_load(&meter.held) &&
-		atomic_load(&meter.waiters) == 0);
+	if (!gil_meter_is_on())
+		return (false);
+	switch (atomic_load(&meter.holder)) {
+	case HOLDER_NONE:
+		return (atomic_load(&meter.waiters) == 0);
+	case HOLDER_OTHER:
+		return (atomic_load(&meter.own_waiters) == 0);
+	default:
+		return (false);
+	}
 }
 
 /* Whoever listens is not there in a forked process, and its locks may be held by

@@ -30,7 +30,18 @@ bool gil_meter_calibrate(void (*drop)(void), void (*take)(void));
 
 bool gil_meter_is_on(void);
 
-/* Nobody holds the lock and nobody waits for it; false while the meter is off. */
+/*
+ * The threads that the caller of gil_meter_is_free() disposes of; for the life of
+ * the calling thread.  Only such a thread looks for work when it is through with
+ * the lock.
+ */
+void gil_meter_mark_thread(void);
+
+/*
+ * Nobody holds the lock and nobody waits for it; or somebody else's thread has it
+ * and no marked one waits, so that the holder, if it computes, is not even asked
+ * to let go.  False while the meter is off.
+ */
 bool gil_meter_is_free(void);
 bool gil_meter_has_waiters(void);
 

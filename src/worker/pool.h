@@ -46,8 +46,9 @@ struct pool_gate {
 	void (*enter)(void *arg);
 	void (*leave)(void *arg);
 	void (*detach)(void *arg);
-	/* Nobody is inside and nobody waits to be.  NULL where that cannot be
-	 * told: then the pool goes by its threads' processor time. */
+	/* Nobody is inside and nobody waits to be; or a thread is inside that is
+	 * none of the pool's, and none of the pool's waits.  NULL where that
+	 * cannot be told: then the pool goes by its threads' processor time. */
 	bool (*is_free)(void *arg);
 	void *arg;
 };

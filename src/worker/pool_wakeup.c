@@ -11,10 +11,16 @@
  * otherwise a tick looks whether the threads use the processor.
  *
  * No job is forgotten.  After each hand-over one of these is true: a thread is on
- * its way into the gate (nentering) and will look into todo inside; a thread
- * inside will look when its job is done, or will leave the gate before, which
- * frees it; or the gate is free, and then pool_flush() or pool_gate_freed(),
- * whichever is later, sees both the job and that.
+ * its way into the gate (nentering) and will look into todo inside; a thread of
+ * ours is inside, or waits to be inside again, and will look when its job is done,
+ * or will leave the gate before; or the gate is free.  Then pool_flush() or
+ * pool_gate_freed(), whichever is later, sees both the job and that.
+ *
+ * Threads that the application has started go through the gate too.  They never
+ * look into todo, and one that computes lets go only when it is asked to, by who
+ * waits: so the gate is free as well while such a thread is inside and none of
+ * ours waits.  That the gate has come to be so is not told, but pool_flush() sees
+ * it, and the tick what happens later.
  */
 #include <time.h>
 
@@ -147,6 +153,13 @@ wake_for_waiting(struct pool *p, uint64_t now_ns)
 	return (n);
 }
 
+/* Where one of ours has left the gate to a thread of the application's. */
+static unsigned
+wake_for_free_gate(const struct pool *p)
+{
+	return (p->nentering == 0 && gate_is_free(p) ? 1 : 0);
+}
+
 static unsigned
 wake_for_fairness(struct pool *p, uint64_t now_ns)
 {
@@ -177,6 +190,8 @@ pool_tick(struct pool *p)
 	DIAG(pthread_equal(p->loop, pthread_self()));
 	PTHREAD_OK(pthread_mutex_lock(&p->lock));
 	n = wake_for_fairness(p, now_ns);
+	if (n == 0)
+		n = wake_for_free_gate(p);
 	n += wake_for_waiting(p, now_ns);
 	p->sample.at_ns = now_ns;
 	for (; n > 0 && can_wake(p); n--)

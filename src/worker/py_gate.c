@@ -19,6 +19,7 @@ static _Thread_local PyGILState_STATE gil_state;
 static int
 gate_attach(void *arg UNUSED, unsigned thread)
 {
+	gil_meter_mark_thread();
 	gil_state = PyGILState_Ensure();
 	/* Without it, it can serve all the same. */
 	if (py_threading_adopt(thread) == -1)

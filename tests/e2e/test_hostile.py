@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from server import IS_TSAN, Closed, Server, is_alive, processes, wait_until
+from server import IS_TSAN, Client, Closed, Server, is_alive, processes, wait_until
 
 HELLO = b"Hello, world!\n"
 
@@ -388,6 +388,31 @@ def test_thread_of_the_application_outlives_its_request(serve):
     first = get_json(server, "/ticks")
     wait_until(lambda: get_json(server, "/ticks") > first + 3, "the thread runs on")
     assert server.terminate() == 0
+
+
+def median_ms(client: Client, count: int = 40) -> float:
+    """Of requests that come when the worker's threads are all asleep again."""
+    took = []
+    for _ in range(count):
+        time.sleep(0.003)
+        begin = time.monotonic()
+        assert client.request("GET", "/").body == HELLO
+        took.append(time.monotonic() - begin)
+    return sorted(took)[count // 2] * 1000
+
+
+def test_computing_thread_beside_a_sleeping_request_keeps_nobody_out(serve, meeting):
+    """It is asked for the interpreter as if none were asleep: after 5 ms."""
+    server = serve("hostile:application")
+    with server.client() as client, server.client() as sleeper:
+        client.request("GET", "/start-computing")
+        alone = median_ms(client)
+        sleeper.send_request("GET", "/hold" + meeting.query)
+        held = meeting.wait()
+        beside = median_ms(client)
+        held.release()
+        assert sleeper.read_response().status == 200
+    assert beside < 2.5 * max(alone, 5), (beside, alone)
 
 
 def test_thread_that_is_no_daemon_is_waited_for(serve, tmp_path):

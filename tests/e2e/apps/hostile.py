@@ -328,6 +328,17 @@ def start_thread(environ, query, start_response):
     return basic.hello(environ, query, start_response)
 
 
+def compute_on() -> None:
+    while True:
+        pass
+
+
+def start_computing(environ, query, start_response):
+    """A thread that never lets go of the interpreter unless it is asked to."""
+    threading.Thread(target=compute_on, daemon=True).start()
+    return basic.hello(environ, query, start_response)
+
+
 def count_ticks(environ, query, start_response):
     return basic.answer_json(start_response, ticks)
 
@@ -492,6 +503,7 @@ PAGES = {
     "/terminate-child": terminate_child,
     "/thread-local": thread_local,
     "/start-thread": start_thread,
+    "/start-computing": start_computing,
     "/ticks": count_ticks,
     "/finish-later": finish_later,
     "/context": context,

@@ -64,10 +64,17 @@ on_free(void *arg)
 }
 
 static void
-set_up_meter(void)
+set_up_meter_unmarked(void)
 {
 	if (!gil_meter_calibrate(drop, take))
 		cr_skip_test("a sanitizer has these functions for itself");
+}
+
+static void
+set_up_meter(void)
+{
+	gil_meter_mark_thread();
+	set_up_meter_unmarked();
 }
 
 Test(gil_meter, knows_whether_the_lock_is_held)
@@ -125,6 +132,35 @@ Test(gil_meter, lock_that_somebody_waits_for_is_not_free)
 	pthread_join(thread, NULL);
 	cr_expect_eq(nfreed, 1, "once, by the other thread");
 	cr_expect(gil_meter_is_free());
+}
+
+static void *
+mark_take_and_drop(void *arg)
+{
+	gil_meter_mark_thread();
+	return (take_and_drop(arg));
+}
+
+Test(gil_meter, lock_of_others_is_free_unless_a_marked_thread_waits)
+{
+	pthread_t other, own;
+
+	set_up_meter_unmarked();
+	cr_expect(gil_meter_is_free());
+	cr_assert_eq(pthread_create(&other, NULL, take_and_drop, NULL), 0);
+	while (!gil_meter_has_waiters())
+		sched_yield();
+	cr_expect(gil_meter_is_free(), "whoever waits for it may be woken");
+	cr_assert_eq(pthread_create(&own, NULL, mark_take_and_drop, NULL), 0);
+	while (gil_meter_is_free())
+		sched_yield();
+	drop();
+	pthread_join(own, NULL);
+	pthread_join(other, NULL);
+	cr_expect(gil_meter_is_free());
+	gil_meter_mark_thread();
+	take();
+	cr_expect_not(gil_meter_is_free());
 }
 
 Test(gil_meter, other_conditions_are_passed_on)

@@ -2,10 +2,12 @@
 #include <criterion/criterion.h>
 
 #include <semaphore.h>
+#include <stdatomic.h>
 
 #include "macros.h"
 #include "pool.h"
 
+static atomic_bool is_free;
 static sem_t inside; /* posted by each job as it begins */
 static sem_t go_on;  /* awaited by each */
 
@@ -21,6 +23,20 @@ static void
 gate_pass(void *arg UNUSED)
 {
 }
+
+static bool
+gate_is_free(void *arg UNUSED)
+{
+	return (atomic_load(&is_free));
+}
+
+static const struct pool_gate gate = {
+    .attach = gate_attach,
+    .enter = gate_pass,
+    .leave = gate_pass,
+    .detach = gate_pass,
+    .is_free = gate_is_free,
+};
 
 static const struct pool_gate silent_gate = {
     .attach = gate_attach,
@@ -69,6 +85,38 @@ close_pool(struct pool *pool, unsigned njobs)
 	while (njobs-- > 0)
 		sem_post(&go_on);
 	cr_expect_eq(pool_close(&pool, 10000), 0);
+}
+
+/* A thread of ours has gone to sleep in its job, and the gate is another's who
+ * computes: nobody tells. */
+Test(pool_wakeup, first_tick_sees_a_gate_that_became_free_untold)
+{
+	struct pool *pool = open_pool(&gate);
+	struct pool_job jobs[2] = {{.run = NULL}, {.run = NULL}};
+
+	submit(pool, &jobs[0]);
+	await(&inside);
+	submit(pool, &jobs[1]);
+	pool_tick(pool);
+	cr_expect_eq(pool_queued(pool), 1, "the gate is not free");
+	cr_expect_neq(sem_trywait(&inside), 0);
+	atomic_store(&is_free, true);
+	pool_tick(pool);
+	await(&inside);
+	close_pool(pool, 2);
+}
+
+Test(pool_wakeup, gate_that_is_free_is_used_at_once)
+{
+	struct pool *pool = open_pool(&gate);
+	struct pool_job jobs[2] = {{.run = NULL}, {.run = NULL}};
+
+	atomic_store(&is_free, true);
+	submit(pool, &jobs[0]);
+	await(&inside);
+	submit(pool, &jobs[1]);
+	await(&inside);
+	close_pool(pool, 2);
 }
 
 /* Where the gate does not tell, ticks that find threads asleep wake twice as many
