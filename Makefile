@@ -292,7 +292,8 @@ stress: $(STRESS)
 		$(FIXED_ADDRESSES) ./$$program $$threads || exit 1; \
 	done; done
 
-$(BUILD)/tests/tsan/%.o: INCLUDES = -Isrc/common -Isrc/worker $(LLHTTP_CFLAGS)
+$(BUILD)/tests/tsan/%.o: INCLUDES = -Itests/unit -Isrc/common -Isrc/worker \
+	$(LLHTTP_CFLAGS)
 $(BUILD)/%_stress: $(BUILD)/tests/tsan/%_stress.o $(WORKER_PARTS) \
 		$(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \

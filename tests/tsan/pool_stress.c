@@ -5,6 +5,9 @@
  * A plain program, because the unit tests' framework does not start under the
  * sanitizer.  "pool_stress [THREADS [TRIPS]]"; exits with 0 if every job came
  * back the right number of times, and dies by SIGALRM if one got lost.
+ *
+ * The gate does not tell when it is free and the loop ticks, so a thread that is
+ * not woken in time is woken later: wakeup_stress is there for that.
  */
 #include <poll.h>
 #include <pthread.h>

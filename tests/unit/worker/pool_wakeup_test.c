@@ -1,139 +1,181 @@
-/* pool_wakeup: who is woken, by gates that tell and by those that do not. */
+/* pool_wakeup: with a gate that tells when it is free no tick is needed.  Nobody
+ * ticks here: a job for which no thread is woken at once is never run. */
 #include <criterion/criterion.h>
 
+#include <sched.h>
 #include <semaphore.h>
-#include <stdatomic.h>
 
-#include "macros.h"
-#include "pool.h"
+#include "fake_gate.h"
 
-static atomic_bool is_free;
-static sem_t inside; /* posted by each job as it begins */
-static sem_t go_on;  /* awaited by each */
+#define PATIENCE_MS 10000
 
-TestSuite(pool_wakeup, .timeout = 60);
-
-static int
-gate_attach(void *arg UNUSED, unsigned thread UNUSED)
-{
-	return (0);
-}
-
-static void
-gate_pass(void *arg UNUSED)
-{
-}
-
-static bool
-gate_is_free(void *arg UNUSED)
-{
-	return (atomic_load(&is_free));
-}
-
-static const struct pool_gate gate = {
-    .attach = gate_attach,
-    .enter = gate_pass,
-    .leave = gate_pass,
-    .detach = gate_pass,
-    .is_free = gate_is_free,
+struct job {
+	struct pool_job job; /* first */
+	sem_t *inside;       /* posted once it runs */
+	sem_t *hold;         /* then waited for, inside of the gate */
+	sem_t *wait;         /* then waited for, outside */
+	sem_t *done;
+	unsigned thread; /* that ran it */
 };
 
-static const struct pool_gate silent_gate = {
-    .attach = gate_attach,
-    .enter = gate_pass,
-    .leave = gate_pass,
-    .detach = gate_pass,
+static struct fake_gil gil = FAKE_GIL_INITIALIZER;
+static struct pool_gate gate;
+static struct pool *pool;
+static sem_t first_inside, first_hold, first_done, second_done;
+
+/* The first waits for the second, which needs another thread for that. */
+static struct job second = {.done = &second_done};
+static struct job first = {
+    .inside = &first_inside,
+    .hold = &first_hold,
+    .wait = &second_done,
+    .done = &first_done,
 };
 
 static void
-await(sem_t *semaphore)
+wait_for(sem_t *sem)
 {
-	while (sem_wait(semaphore) == -1)
+	while (sem_wait(sem) == -1)
 		;
 }
 
-static void
-run(struct pool_job *job UNUSED, void *arg UNUSED, unsigned thread UNUSED)
+static bool
+comes(sem_t *sem)
 {
-	sem_post(&inside);
-	await(&go_on);
+	struct timespec until = fake_gil_deadline(PATIENCE_MS);
+	int error;
+
+	do
+		error = sem_timedwait(sem, &until);
+	while (error == -1 && errno == EINTR);
+	return (error == 0);
 }
 
-static struct pool *
-open_pool(const struct pool_gate *of)
+static void
+run(struct pool_job *pool_job, void *arg UNUSED, unsigned thread)
 {
-	const struct pool_settings settings = {
-	    .threads = 2, .max_queue = 9, .gate = of, .run = run};
-	struct pool *pool = pool_open(&settings);
+	struct job *job = (struct job *)pool_job;
 
+	job->thread = thread;
+	if (job->inside != NULL)
+		sem_post(job->inside);
+	if (job->hold != NULL)
+		wait_for(job->hold);
+	if (job->wait != NULL) {
+		fake_gate_leave(&gil);
+		wait_for(job->wait);
+		fake_gate_enter(&gil);
+	}
+	sem_post(job->done);
+}
+
+static void
+set_up(void)
+{
+	struct pool_settings settings = {
+	    .threads = 2, .max_queue = 1, .run = run};
+
+	sem_init(&first_inside, 0, 0);
+	sem_init(&first_hold, 0, 0);
+	sem_init(&first_done, 0, 0);
+	sem_init(&second_done, 0, 0);
+	pool = fake_gate_open_pool(&gate, &gil, &settings);
 	cr_assert_not_null(pool);
-	cr_assert_eq(sem_init(&inside, 0, 0), 0);
-	cr_assert_eq(sem_init(&go_on, 0, 0), 0);
-	return (pool);
 }
 
 static void
-submit(struct pool *pool, struct pool_job *job)
+tear_down(void)
 {
-	cr_assert_eq(pool_submit(pool, job), 0);
+	cr_expect_eq(pool_close(&pool, PATIENCE_MS), 0);
+}
+
+TestSuite(pool_wakeup, .init = set_up, .fini = tear_down, .timeout = 60);
+
+static void
+submit(struct job *job)
+{
+	cr_assert_eq(pool_submit(pool, &job->job), 0);
 	pool_flush(pool);
 }
 
+/* Until the first is inside of the gate, and stays there. */
 static void
-close_pool(struct pool *pool, unsigned njobs)
+start_first(void)
 {
-	while (njobs-- > 0)
-		sem_post(&go_on);
-	cr_expect_eq(pool_close(&pool, 10000), 0);
+	submit(&first);
+	cr_assert(comes(&first_inside));
 }
 
-/* A thread of ours has gone to sleep in its job, and the gate is another's who
- * computes: nobody tells. */
-Test(pool_wakeup, first_tick_sees_a_gate_that_became_free_untold)
+/* Until the first waits outside, with the gate free. */
+static void
+let_first_wait(void)
 {
-	struct pool *pool = open_pool(&gate);
-	struct pool_job jobs[2] = {{.run = NULL}, {.run = NULL}};
-
-	submit(pool, &jobs[0]);
-	await(&inside);
-	submit(pool, &jobs[1]);
-	pool_tick(pool);
-	cr_expect_eq(pool_queued(pool), 1, "the gate is not free");
-	cr_expect_neq(sem_trywait(&inside), 0);
-	atomic_store(&is_free, true);
-	pool_tick(pool);
-	await(&inside);
-	close_pool(pool, 2);
+	start_first();
+	sem_post(&first_hold);
+	while (!fake_gate_is_free(&gil))
+		sched_yield();
 }
 
-Test(pool_wakeup, gate_that_is_free_is_used_at_once)
+Test(pool_wakeup, job_for_a_pool_that_sleeps_is_run)
 {
-	struct pool *pool = open_pool(&gate);
-	struct pool_job jobs[2] = {{.run = NULL}, {.run = NULL}};
-
-	atomic_store(&is_free, true);
-	submit(pool, &jobs[0]);
-	await(&inside);
-	submit(pool, &jobs[1]);
-	await(&inside);
-	close_pool(pool, 2);
+	submit(&second);
+	cr_assert(comes(&second_done));
 }
 
-/* Where the gate does not tell, ticks that find threads asleep wake twice as many
- * each time; of that there must be no end. */
-Test(pool_wakeup, ticks_never_cease_to_wake)
+Test(pool_wakeup, job_that_comes_while_the_gate_is_free_is_run)
 {
-	struct pool *pool = open_pool(&silent_gate);
-	struct pool_job jobs[2] = {{.run = NULL}, {.run = NULL}};
-	int i;
+	let_first_wait();
+	submit(&second);
+	cr_assert(comes(&first_done));
+	cr_expect_neq(first.thread, second.thread);
+}
 
-	submit(pool, &jobs[0]);
-	await(&inside);
-	for (i = 0; i < 40; i++)
-		pool_tick(pool);
-	submit(pool, &jobs[1]);
-	for (i = 0; i < 3; i++)
-		pool_tick(pool);
-	await(&inside);
-	close_pool(pool, 2);
+Test(pool_wakeup, job_that_comes_before_the_gate_is_free_is_run_then)
+{
+	start_first();
+	submit(&second);
+	sem_post(&first_hold);
+	cr_assert(comes(&first_done));
+}
+
+Test(pool_wakeup, job_that_comes_while_a_stranger_has_the_gate_is_run_then)
+{
+	let_first_wait();
+	fake_gil_take(&gil, FAKE_GIL_FOR_EVER);
+	submit(&second);
+	fake_gil_drop(&gil);
+	cr_assert(comes(&first_done));
+}
+
+static void *
+take_and_drop(void *arg UNUSED)
+{
+	fake_gil_take(&gil, FAKE_GIL_FOR_EVER);
+	fake_gil_drop(&gil);
+	return (NULL);
+}
+
+Test(pool_wakeup, job_is_run_after_the_last_of_those_who_want_the_gate)
+{
+	pthread_t stranger;
+
+	let_first_wait();
+	fake_gil_take(&gil, FAKE_GIL_FOR_EVER);
+	cr_assert_eq(pthread_create(&stranger, NULL, take_and_drop, NULL), 0);
+	while (atomic_load(&gil.waiters) == 0)
+		sched_yield();
+	submit(&second);
+	fake_gil_drop(&gil); /* to the stranger: not free */
+	cr_assert(comes(&first_done));
+	pthread_join(stranger, NULL);
+}
+
+Test(pool_wakeup, thread_that_computes_takes_the_next_job_itself)
+{
+	first.wait = NULL;
+	start_first();
+	submit(&second);
+	sem_post(&first_hold);
+	cr_assert(comes(&second_done));
+	cr_expect_eq(first.thread, second.thread, "no other was woken for it");
 }
