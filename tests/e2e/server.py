@@ -253,6 +253,9 @@ class Server:
         command += options
         if app is not None:
             command.append(app)
+        named = re.search(r"^errorlog\s*=\s*(.*\S)", ini or "", re.MULTILINE)
+        directory = Path(cwd or self._files.name)
+        self.error_file = directory / named[1] if named else None
         self.command = command
         self.workers_wanted = workers
         self.process = subprocess.Popen(
@@ -337,9 +340,10 @@ class Server:
             if check:
                 raise
             return
+        lines = self.log + self._error_file()
         rest = self._remove_rest()
         if check:
-            self._check_end(status, rest)
+            self._check_end(status, rest, lines)
 
     def _remove_rest(self) -> list[str]:
         """Kills what is left of its session; gives their titles."""
@@ -362,8 +366,14 @@ class Server:
         self._files.cleanup()
         return rest
 
-    def _check_end(self, status: int, rest: list[str]) -> None:
-        bad = [line for line in self.log if NEVER_IN_LOG.search(line)]
+    def _error_file(self) -> list[str]:
+        """The lines of the error log where that is a file."""
+        if self.error_file is None or not self.error_file.is_file():
+            return []
+        return self.error_file.read_text("utf-8", "backslashreplace").splitlines()
+
+    def _check_end(self, status: int, rest: list[str], lines: list[str]) -> None:
+        bad = [line for line in lines if NEVER_IN_LOG.search(line)]
         assert not bad, "in the error log: " + "\n".join(bad)
         if self.expect_exit is not None:
             assert status == self.expect_exit, f"exit status {status}"

@@ -63,8 +63,8 @@ BEFORE_THE_HEAD = [
     ("/returns-bytes", "bytes|int"),
     ("/no-start", "start_response"),
     ("/start-twice", "AssertionError"),
-    ("/bad-head?status=abc", "status"),
-    ("/bad-head?status=200", ""),
+    ("/bad-head?status=abc", "the status is not .*'abc'"),
+    ("/bad-head?status=200", "the status is not .*'200'"),
     ("/bad-head?status=200%20OK%0D%0AX:%20y", "status"),
     ("/bad-head?name=X%20Y", "name|field"),
     ("/bad-head?name=", "name|field"),
@@ -76,6 +76,13 @@ BEFORE_THE_HEAD = [
     ("/bad-head?name=Content-Length&value=x", "Content-Length"),
     ("/bad-head?name=Content-Length&value=-1", "Content-Length"),
 ]
+
+
+def exceptions(lines: list[str]) -> list[str]:
+    """The last lines of tracebacks: neither the request nor the source is in them."""
+    pattern = r"(?: thread \d+| HTTP/1\.1): ([\w.]+(?:: .*)?)$"
+    found = [re.search(pattern, line) for line in lines]
+    return [match[1] for match in found if match]
 
 
 @pytest.mark.parametrize("target, said", BEFORE_THE_HEAD)
@@ -94,7 +101,7 @@ def test_failure_before_the_head_is_500_and_a_traceback(hostile, target, said):
         f"the request line in {hostile.log[before:]}",
     )
     wait_until(
-        lambda: any(re.search(said, line) for line in hostile.log[before:]),
+        lambda: any(re.search(said, line) for line in exceptions(hostile.log[before:])),
         f"{said!r} in {hostile.log[before:]}",
     )
     assert hostile.get("/").body == HELLO

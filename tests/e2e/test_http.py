@@ -10,6 +10,7 @@ import re
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -355,22 +356,44 @@ def test_request_in_single_bytes(basic):
         assert client.request("GET", "/").body == HELLO
 
 
+def send_body(client: Client, target: str, body: bytes, coding: str) -> None:
+    if coding == "length":
+        client.send_request("POST", target, body=body)
+        return
+    client.send_request("POST", target, [("Transfer-Encoding", "chunked")])
+    client.send(chunked(*(body[i : i + 65536] for i in range(0, len(body), 65536))))
+
+
+def files(pid: int) -> list[tuple[str, int]]:
+    """What a process has open, and the sizes; a file without a name is "(deleted)"."""
+    found = []
+    for entry in Path("/proc", str(pid), "fd").iterdir():
+        try:
+            found.append((os.readlink(entry), entry.stat().st_size))
+        except OSError:
+            pass  # closed meanwhile
+    return found
+
+
 @pytest.mark.parametrize("coding", ["length", "chunked"])
-def test_big_upload_goes_through_a_file(serve, tmp_path, coding):
-    server = serve("basic:application", body_buffer="64k", spool_dir=tmp_path)
+def test_big_upload_goes_through_a_file(serve, meeting, tmp_path, coding):
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    server = serve("basic:application", body_buffer="64k", spool_dir=spool)
     body = b"".join(big_block(i) for i in range(8 * 16))
     with server.client() as client:
-        if coding == "chunked":
-            headers = [("Transfer-Encoding", "chunked")]
-            client.send_request("POST", "/digest", headers)
-            client.send(chunked(*(big_block(i) for i in range(8 * 16))))
-        else:
-            client.send_request("POST", "/digest", body=body)
+        send_body(client, "/hold" + meeting.query, body, coding)
+        held = meeting.wait()
+        spooled = [size for path, size in files(held.pid) if path.startswith(f"{spool}/")]
+        assert spooled == [len(body)]
+        held.release()
+        assert client.read_response().status == 200
+        send_body(client, "/digest", body, coding)
         got = json.loads(client.read_response().body)
         assert got["length"] == len(body)
         assert got["sha256"] == hashlib.sha256(body).hexdigest()
         assert client.request("POST", "/echo", body=body).body == body
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(spool) == []
 
 
 def test_sixteen_uploads_at_once_do_not_mix(basic):
@@ -625,9 +648,19 @@ CUT = [
 ]
 
 
+def mark(server: Server, target: str) -> None:
+    """A request whose line in the access log stands behind all others of before."""
+    assert server.get(target).status == 200
+    server.access.wait_for(re.escape(target) + " ")
+
+
 @pytest.mark.parametrize("why, request_", CUT, ids=[row[0] for row in CUT])
 def test_request_that_ends_early_never_reaches_the_application(basic, why, request_):
-    before = len(basic.access.find(r'"POST /echo|"GET / .* 200'))
+    def served() -> int:
+        return len(basic.access.find(r'"(POST /echo|GET / ).* 200 '))
+
+    mark(basic, f"/?before-{why}")
+    before = served()
     with basic.client() as client:
         client.send(request_)
         client.socket.shutdown(socket.SHUT_WR)
@@ -635,9 +668,8 @@ def test_request_that_ends_early_never_reaches_the_application(basic, why, reque
             assert client.read_response().status == 400, why
         except Closed as closed:
             assert closed.got == b""
-    assert basic.get("/?behind").status == 200
-    basic.access.wait_for(r"/\?behind ")
-    assert len(basic.access.find(r'"POST /echo.* 200|"GET / .* 200')) <= before
+    mark(basic, f"/?behind-{why}")
+    assert served() == before
 
 
 def descriptors(pid: int) -> int:

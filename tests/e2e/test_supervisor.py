@@ -39,7 +39,7 @@ def run(*arguments: str, env: dict[str, str] | None = None, **more):
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **(env or {})},
+        env=Server._environment(env or {}),
         timeout=PATIENCE,
         encoding="utf-8",
         **more,
