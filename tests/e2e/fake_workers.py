@@ -11,6 +11,7 @@ from pathlib import Path
 PRELUDE = """\
 #!/usr/bin/python3 -IS
 import os
+import select
 import signal
 import sys
 
@@ -38,9 +39,16 @@ def ready():
 
 
 def wait():
-    "Until a signal ends it, or the master is gone."
-    while os.read(control, 64):
-        pass
+    "Until a signal ends it, also one just before this sleeps, or the master is gone."
+    woken, wake = os.pipe()
+    os.set_blocking(wake, False)
+    signal.set_wakeup_fd(wake)
+    while True:
+        readable = select.select([control, woken], [], [])[0]
+        if woken in readable:
+            os.read(woken, 1)
+        if control in readable and not os.read(control, 64):
+            return
 
 
 def is_first(name):
