@@ -20,6 +20,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "option.h"
 #include "strings.h"
 
 enum access_log_format { ACCESS_LOG_COMMON, ACCESS_LOG_COMBINED };
@@ -47,7 +48,10 @@ struct config {
 
 	/* [http] */
 	int64_t header_timeout_ms, body_timeout_ms, keepalive_ms;
+	int64_t queue_timeout_ms; /* 0 = no limit */
 	int64_t send_timeout_ms, linger_timeout_ms;
+	int64_t min_rate;             /* bytes a second; 0 = a byte will do */
+	char *health_path;            /* "" = none */
 	int64_t max_connections;      /* per worker */
 	int64_t max_queue;            /* per worker; 0 = 16 for each thread */
 	int64_t limit_request_line;   /* bytes */
@@ -58,7 +62,8 @@ struct config {
 	int64_t body_buffer; /* bytes in memory, the rest in a file */
 	char *spool_dir;
 	int64_t outbuf_high_watermark; /* bytes of an unsent reply */
-	char *server_header;           /* "" = send none */
+	int64_t max_buffered; /* bytes of heads, bodies and unsent replies */
+	char *server_header;  /* "" = send none */
 
 	/* [log] */
 	char *errorlog;            /* path, or "-" for standard error */
@@ -75,38 +80,8 @@ struct config {
 	bool is_partial; /* its own: what is missing may have been refused */
 };
 
-enum option_type {
-	OPTION_NUMBER,
-	OPTION_SIZE,     /* bytes: 512, 16k, 4m, 1g */
-	OPTION_DURATION, /* kept in milliseconds: 30s or 30, 500ms, 2m, 1h */
-	OPTION_MODE,     /* octal */
-	OPTION_STRING,
-	OPTION_LIST,  /* may stand several times, one item each */
-	OPTION_CHOICE /* kept as the index in choices */
-};
-
-/* What is wrong with a text, beyond its type and range; NULL = nothing. */
-typedef const char *option_check_fn(const char *text);
-
-struct option_row {
-	const char *section;
-	const char *name;
-	enum option_type type;
-	size_t field;        /* offset in struct config */
-	int64_t min, max;    /* of the value; for strings of the length */
-	const char *initial; /* default, parsed like any value */
-	const char *const *choices; /* OPTION_CHOICE: NULL-ended */
-	const char *value;      /* what the value is, for --help: "SECONDS" */
-	const char *help;       /* one line, no full stop */
-	option_check_fn *check; /* strings and lists; may be NULL */
-};
-
 #define CONFIG_STRING_MAX 160 /* longest: inih takes its line whole */
 #define CONFIG_FIELDS_MAX 512 /* most of limit_request_fields */
-
-/* The table; *count rows in the order of the sample file. */
-const struct option_row *config_options(size_t *count);
-const struct option_row *config_option_find(const char *name);
 
 struct config *config_new(void); /* all defaults */
 void config_free(struct config **);

@@ -20,7 +20,8 @@
 
 #define FIELD(name) offsetof(struct config, name)
 
-static option_check_fn check_bind, check_wsgi_app, check_python;
+static option_check_fn check_bind, check_health_path, check_wsgi_app,
+    check_python;
 
 static const char *const log_levels[] = {
     "debug", "info", "warning", "error", "critical", NULL};
@@ -100,6 +101,10 @@ static const struct option_row rows[] = {
 	  1, DAY,
 	  "30s", NULL, "DURATION",
 	  "Longest silence of a client within a request body", NULL },
+	{ "http", "queue_timeout", OPTION_DURATION, FIELD(queue_timeout_ms),
+	  0, DAY,
+	  "30s", NULL, "DURATION",
+	  "Longest time that a request waits for a thread; 0 = for ever", NULL },
 	{ "http", "keepalive", OPTION_DURATION, FIELD(keepalive_ms), 0, DAY,
 	  "75s", NULL, "DURATION",
 	  "Time an idle connection stays open; 0 = close after each response",
@@ -108,6 +113,10 @@ static const struct option_row rows[] = {
 	  1, DAY,
 	  "60s", NULL, "DURATION",
 	  "Longest time in which a client takes nothing of a response", NULL },
+	{ "http", "min_rate", OPTION_SIZE, FIELD(min_rate), 0, GIB,
+	  "500", NULL, "SIZE",
+	  "Bytes a second that a client has to send of a body or to take of a response",
+	  NULL },
 	{ "http", "linger_timeout", OPTION_DURATION, FIELD(linger_timeout_ms),
 	  1, DAY,
 	  "2s", NULL, "DURATION",
@@ -152,6 +161,15 @@ static const struct option_row rows[] = {
 	  "1m", NULL, "SIZE",
 	  "Unsent bytes of a response at which the application has to wait",
 	  NULL },
+	{ "http", "max_buffered", OPTION_SIZE, FIELD(max_buffered),
+	  MIB, 1024 * GIB,
+	  "512m", NULL, "SIZE",
+	  "Most bytes of requests and unsent responses in memory, in each worker",
+	  NULL },
+	{ "http", "health_path", OPTION_STRING, FIELD(health_path), 0, TEXT,
+	  "", NULL, "PATH",
+	  "Path that is answered without the application; empty = none",
+	  check_health_path },
 	{ "http", "server_header", OPTION_STRING, FIELD(server_header), 0, TEXT,
 	  "cgthread", NULL, "TEXT",
 	  "Value of the Server header; empty = send none", NULL },
@@ -241,6 +259,21 @@ check_wsgi_app(const char *text)
 	if (*text != ':' || (text = skip_dotted(text + 1)) == NULL)
 		return (why);
 	return (*text == '\0' || strcmp(text, "()") == 0 ? NULL : why);
+}
+
+/* As it would be sent: what follows a "?" is not of the path. */
+static const char *
+check_health_path(const char *text)
+{
+	const char *at;
+
+	if (*text != '\0' && *text != '/')
+		return ("does not begin with a slash");
+	for (at = text; *at != '\0'; at++)
+		if ((unsigned char)*at <= ' ' || *at == 0x7f || *at == '?' ||
+		    *at == '#')
+			return ("has a character that no path has");
+	return (NULL);
 }
 
 /* A version or an absolute path; "" is the default. */

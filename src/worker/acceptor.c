@@ -154,17 +154,39 @@ on_pause_over(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 		listen_on(a);
 }
 
-void
-acceptor_stop_when_full(struct acceptor *a)
+static void
+tell_full(struct acceptor *a, const char *what)
+{
+	if (is_worth_telling(a))
+		log_warnx("max_connections reached: %zu open, %s",
+		    a->max_connections, what);
+}
+
+/* At max_connections an idle connection makes room, if there is one.  Else nothing
+ * is accepted until one is, or has gone. */
+bool
+acceptor_has_room(struct acceptor *a)
 {
 	if (conn_list_count(a->conns) < a->max_connections)
-		return;
-	if (is_worth_telling(a))
-		log_warnx("max_connections reached: %zu open, the next ones "
-			  "wait",
-		    conn_list_count(a->conns));
+		return (true);
+	conn_list_collect(a->conns);
+	if (conn_list_count(a->conns) < a->max_connections ||
+	    conn_list_has_idle(a->conns))
+		return (true);
+	tell_full(a, "the next ones wait");
 	a->is_full = true;
 	listen_off(a);
+	return (false);
+}
+
+static void
+resume(struct acceptor *a)
+{
+	if (!a->is_full)
+		return;
+	a->is_full = false;
+	if (!a->is_paused && !a->is_draining)
+		listen_on(a);
 }
 
 void
@@ -173,11 +195,13 @@ acceptor_on_close(void *acceptor)
 	struct acceptor *a = acceptor;
 
 	a->balance.closed++;
-	if (!a->is_full || conn_list_count(a->conns) >= a->max_connections)
-		return;
-	a->is_full = false;
-	if (!a->is_paused)
-		listen_on(a);
+	resume(a);
+}
+
+void
+acceptor_on_idle(void *acceptor)
+{
+	resume(acceptor);
 }
 
 /* ---- accepting ---- */
@@ -216,6 +240,10 @@ acceptor_keep(struct acceptor *a, int fd, const struct peer *peer,
     const struct local *local)
 {
 	conn_open(a->conns, fd, peer, local);
+	if (conn_list_count(a->conns) > a->max_connections && !a->is_draining) {
+		tell_full(a, "idle ones are closed");
+		conn_list_close_idle(a->conns);
+	}
 	/* At once: others may be about to look. */
 	scoreboard_set(&a->line->connections, conn_list_count(a->conns));
 }
@@ -252,10 +280,12 @@ on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 	unsigned i;
 
 	for (i = 0; i < ACCEPTS_PER_TURN && result == ACCEPT_ONE; i++) {
-		if (a->is_full)
+		/* Only the event tells that one waits: it will again. */
+		if (i > 0 && conn_list_count(a->conns) >= a->max_connections)
+			return;
+		if (!acceptor_has_room(a))
 			return;
 		result = accept_one(l);
-		acceptor_stop_when_full(a);
 	}
 	if (result == ACCEPT_NO_ROOM)
 		acceptor_pause(a);

@@ -4,9 +4,11 @@
  * The sockets are the master's and shared with the other workers: who accepts
  * first has the connection, unless it is clearly busier than another one.  Then
  * the connection goes into the queue that all workers share (handover.h) and is
- * taken by one that is not; once, and it stays there.  Accepting pauses while max_connections are open,
- * and for a moment when descriptors or memory have run out, since a readable
- * listener that is not read would keep the loop spinning.
+ * taken by one that is not; once, and it stays there.
+ *
+ * At max_connections an idle one is closed for each new one; while none is idle
+ * accepting pauses.  So it does for a moment when descriptors or memory have run
+ * out, since a readable listener that is not read would keep the loop spinning.
  *
  * The loop thread only.
  */
@@ -43,6 +45,8 @@ void acceptor_start(struct acceptor *, struct conn_list *conns);
 /* A connection has gone (struct conn_settings' on_close): there is room again.
  */
 void acceptor_on_close(void *acceptor);
+/* One has become idle (its on_idle), and could make room. */
+void acceptor_on_idle(void *acceptor);
 
 /* Takes what the kernel has queued already, then closes the listeners.  The
  * scoreboard says DRAINING by then. */

@@ -52,7 +52,7 @@ void acceptor_keep(
 
 /* Leaves listeners and queue alone for a while; errno says why. */
 void acceptor_pause(struct acceptor *);
-void acceptor_stop_when_full(struct acceptor *);
+bool acceptor_has_room(struct acceptor *);
 
 /* acceptor_queue.c: */
 

@@ -124,15 +124,16 @@ take_from_queue(struct acceptor *a)
 	unsigned i;
 
 	for (i = 0; i < ACCEPTS_PER_TURN && result == ACCEPT_ONE; i++) {
-		if (a->is_full || a->is_paused || is_others)
+		if (a->is_paused || is_others)
 			break;
 		if ((age_ms = handover_age_ms(&a->handover)) == -1)
 			return;
 		is_others = is_busier(a, BALANCE_TAKING);
 		if (is_others && age_ms < PATIENCE_MS)
 			break;
+		if (!acceptor_has_room(a))
+			break;
 		result = receive_one(a);
-		acceptor_stop_when_full(a);
 	}
 	if (result == ACCEPT_NO_ROOM)
 		acceptor_pause(a);

@@ -42,11 +42,8 @@ static const struct {
 };
 _Static_assert(nitems(states) == CONN_NSTATES, "a state has no row");
 
-static void conn_close(struct conn *);
 static void bury(struct conn_list *);
-static void collect(struct conn_list *);
 static void on_event(evutil_socket_t, short, void *);
-static void on_timer(evutil_socket_t, short, void *);
 
 /* ---- the list ---- */
 
@@ -61,14 +58,8 @@ conn_list_open(const struct conn_settings *settings)
 	TAILQ_INIT(&list->conns);
 	TAILQ_INIT(&list->work);
 	TAILQ_INIT(&list->dead);
-	deadline_queue_init(&list->header, settings->header_timeout_ms);
-	deadline_queue_init(&list->body, settings->body_timeout_ms);
-	deadline_queue_init(&list->keepalive, settings->keepalive_ms);
-	deadline_queue_init(&list->send, settings->send_timeout_ms);
-	deadline_queue_init(&list->linger, settings->linger_timeout_ms);
-	list->timer_at_ms = DEADLINE_NEVER;
 	list->now_ms = clock_ms();
-	evtimer_assign(&list->timer, settings->base, on_timer, list);
+	conn_init_deadlines(list);
 	return (list);
 }
 
@@ -93,6 +84,30 @@ conn_list_close(struct conn_list **listp)
 	event_del(&list->timer);
 	if (TAILQ_EMPTY(&list->conns))
 		free(list);
+}
+
+bool
+conn_list_has_idle(const struct conn_list *list)
+{
+	return (!TAILQ_EMPTY(&list->keepalive.list));
+}
+
+void
+conn_list_close_idle(struct conn_list *list)
+{
+	struct deadline *deadline;
+	struct conn *c;
+
+	while ((deadline = TAILQ_FIRST(&list->keepalive.list)) != NULL) {
+		c = CONTAINER_OF(deadline, struct conn, deadline);
+		conn_check(c);
+		if (!conn_has_input(c)) {
+			conn_close(c);
+			return;
+		}
+		deadline_cancel(deadline);
+		conn_yield(c); /* its turn will take the request up */
+	}
 }
 
 size_t
@@ -147,9 +162,7 @@ conn_open(struct conn_list *list, int fd, const struct peer *peer,
 	conn_set_deadline(c, &list->header);
 }
 
-/* c is dead afterwards: its memory stays until the end of the callback, for whoever
- * still has it in hand. */
-static void
+void
 conn_close(struct conn *c)
 {
 	struct conn_list *list = c->list;
@@ -170,6 +183,12 @@ conn_close(struct conn *c)
 }
 
 void
+conn_check(const struct conn *c)
+{
+	ASSERT(c->magic == CONN_MAGIC);
+}
+
+void
 conn_enter(struct conn *c, enum conn_state to)
 {
 	ASSERT(states[c->state].to & (1u << to));
@@ -185,8 +204,7 @@ conn_yield(struct conn *c)
 	TAILQ_INSERT_TAIL(&c->list->work, c, work);
 }
 
-/* Goes on until there is nothing to do but wait; c may be dead afterwards. */
-static void
+void
 conn_run(struct conn *c)
 {
 	enum conn_step step = CONN_MORE;
@@ -230,96 +248,11 @@ on_event(evutil_socket_t fd, short what, void *arg)
 	if (what & EV_CLOSED)
 		c->peer_closed = true;
 	/* A thread may have sent the reply that this is the answer to. */
-	collect(c->list);
+	conn_list_collect(c->list);
 	if (c->state == CONN_RUNNING && c->readable)
 		conn_peer_check(c);
 	if (c->state != CONN_CLOSED)
 		conn_run(c);
-}
-
-/* ---- deadlines ---- */
-
-static void
-arm_timer(struct conn_list *list, uint64_t at_ms)
-{
-	uint64_t in_ms = at_ms > list->now_ms ? at_ms - list->now_ms : 0;
-	struct timeval tv = {.tv_sec = (time_t)(in_ms / 1000),
-	    .tv_usec = (suseconds_t)(in_ms % 1000 * 1000)};
-
-	list->timer_at_ms = at_ms;
-	if (evtimer_add(&list->timer, &tv) == -1)
-		log_errorx("cannot set a timer");
-}
-
-void
-conn_set_deadline(struct conn *c, struct deadline_queue *queue)
-{
-	struct conn_list *list = c->list;
-
-	deadline_set(&c->deadline, queue, list->now_ms);
-	if (c->deadline.queue != NULL && c->deadline.at_ms < list->timer_at_ms)
-		arm_timer(list, c->deadline.at_ms);
-}
-
-static enum conn_step
-on_deadline(struct conn *c, const struct deadline_queue *queue)
-{
-	switch (c->state) {
-	case CONN_HEAD:
-		/* Empty lines before a request are not one yet. */
-		if (request_line_text(c->req).len == 0)
-			return (CONN_CLOSE);
-		return (conn_refuse(c, 408, "header_timeout", NULL));
-	case CONN_BODY:
-		return (conn_refuse(c, 408, "body_timeout", NULL));
-	case CONN_RUNNING:
-	case CONN_REPLYING:
-		ASSERT(queue == &c->list->send);
-		return (conn_cut(c, "send_timeout"));
-	default:
-		return (CONN_CLOSE); /* IDLE, LINGERING */
-	}
-}
-
-static void
-expire(struct conn_list *list, struct deadline_queue *queue)
-{
-	struct deadline *deadline;
-	enum conn_step step;
-	struct conn *c;
-
-	while ((deadline = deadline_take_due(queue, list->now_ms)) != NULL) {
-		c = CONTAINER_OF(deadline, struct conn, deadline);
-		ASSERT(c->magic == CONN_MAGIC);
-		step = on_deadline(c, queue);
-		if (step == CONN_CLOSE)
-			conn_close(c);
-		else if (step == CONN_MORE)
-			conn_run(c);
-	}
-}
-
-/* libevent: somebody may have waited too long. */
-static void
-on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
-{
-	struct conn_list *list = arg;
-	struct deadline_queue *queues[] = {&list->header, &list->body,
-	    &list->keepalive, &list->send, &list->linger};
-	uint64_t next = DEADLINE_NEVER, at;
-	size_t i;
-
-	completion_awake(&list->settings.context->completions);
-	list->now_ms = clock_ms();
-	list->timer_at_ms = 0; /* whatever is set meanwhile is seen below */
-	for (i = 0; i < nitems(queues); i++)
-		expire(list, queues[i]);
-	for (i = 0; i < nitems(queues); i++)
-		if ((at = deadline_next(queues[i])) < next)
-			next = at;
-	list->timer_at_ms = DEADLINE_NEVER;
-	if (next != DEADLINE_NEVER)
-		arm_timer(list, next);
 }
 
 /* ---- a turn of the loop ---- */
@@ -344,8 +277,8 @@ on_completion(struct completion *completion)
 	conn_run(c);
 }
 
-static void
-collect(struct conn_list *list)
+void
+conn_list_collect(struct conn_list *list)
 {
 	struct completion *completion, *next;
 
@@ -364,7 +297,9 @@ conn_list_turn(struct conn_list *list)
 
 	list->now_ms = clock_ms();
 	bury(list);
-	collect(list);
+	conn_list_collect(list);
+	saturation_look(&list->saturation, list->settings.pool, list->now_ms);
+	conn_list_relieve(list);
 	/* One turn each: who yields again comes behind the last of now. */
 	last = TAILQ_LAST(&list->work, conn_queue);
 	for (is_last = last == NULL; !is_last;) {

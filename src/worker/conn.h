@@ -32,8 +32,11 @@ struct conn_settings {
 	struct request_context *context;
 	struct access_log *access_log; /* NULL: none */
 	uint64_t header_timeout_ms, body_timeout_ms, keepalive_ms;
-	uint64_t send_timeout_ms, linger_timeout_ms;
+	uint64_t queue_timeout_ms, send_timeout_ms, linger_timeout_ms;
+	uint64_t min_rate;           /* bytes a second of a body or a reply */
+	const char *health_path;     /* answered by the loop; "" none */
 	void (*on_close)(void *arg); /* a connection has gone */
+	void (*on_idle)(void *arg);  /* one may be closed to make room */
 	void *arg;
 };
 
@@ -43,6 +46,15 @@ void conn_list_close(struct conn_list **); /* with all its connections */
 
 size_t conn_list_count(const struct conn_list *);
 uint64_t conn_list_requests(const struct conn_list *); /* ended, ever */
+
+/* Takes what the threads have completed: any callback that is to decide by the
+ * connections' states does so first. */
+void conn_list_collect(struct conn_list *);
+
+/* Is one idle, between two requests?  Closes the one that has been so for longest,
+ * and has not just got a request. */
+bool conn_list_has_idle(const struct conn_list *);
+void conn_list_close_idle(struct conn_list *);
 
 /* Takes fd, non-blocking and registered with fork_guard, also on failure. */
 void conn_open(

@@ -10,8 +10,8 @@
 
 static enum conn_step take_head(struct conn *, size_t used);
 
-/* First room for a request's head; most fit. */
-#define TEXT_SIZE_FIRST 2048
+/* Room for one read of a head. */
+#define READ_MIN 1024
 
 enum input {
 	INPUT_SOME,
@@ -50,36 +50,6 @@ read_some(struct conn *c, void *buf, size_t size, size_t *len)
 }
 
 /* ---- the head ---- */
-
-static int
-text_reserve(struct request *req, size_t room)
-{
-	size_t size = req->text_size;
-	char *text;
-
-	if (req->text_size - req->text_len >= room)
-		return (0);
-	if (size == 0)
-		size = TEXT_SIZE_FIRST;
-	while (size - req->text_len < room)
-		size *= 2;
-	text = realloc(req->text, size);
-	if (text == NULL)
-		return (-1);
-	req->text = text;
-	req->text_size = size;
-	return (0);
-}
-
-static int
-text_append(struct request *req, const char *data, size_t len)
-{
-	if (text_reserve(req, len) == -1)
-		return (-1);
-	memcpy(req->text + req->text_len, data, len);
-	req->text_len += len;
-	return (0);
-}
 
 static struct request *
 new_request(struct conn *c)
@@ -134,16 +104,14 @@ conn_next_request(struct conn *c)
 
 	if (req == NULL)
 		return (NULL);
-	if (text_append(req, before->text + before->text_used,
+	if (request_append(req, before->text + before->text_used,
 		before->text_len - before->text_used) == -1)
 		request_free(&req);
 	return (req);
 }
 
-/* A last look, before a connection is closed that the peer believes is open: a
- * request may have come that no event has told of yet. */
-static bool
-has_input(struct conn *c)
+bool
+conn_has_input(struct conn *c)
 {
 	char byte;
 
@@ -155,7 +123,7 @@ enum conn_step
 conn_step_idle(struct conn *c)
 {
 	if (!c->readable && c->list->settings.context->draining)
-		return (has_input(c) ? CONN_MORE : CONN_CLOSE);
+		return (conn_has_input(c) ? CONN_MORE : CONN_CLOSE);
 	if (!c->readable)
 		return (CONN_WAIT);
 	c->req = new_request(c);
@@ -177,6 +145,16 @@ back_to_idle(struct conn *c, enum input input)
 	return (input == INPUT_ENDED ? CONN_CLOSE : CONN_MORE);
 }
 
+/* RFC 9110 15.6.4; errno says whose limit it is. */
+static enum conn_step
+no_room(struct conn *c, const char *what)
+{
+	if (errno == ENOBUFS)
+		return (conn_refuse(c, 503, "max_buffered", NULL));
+	log_warn("%s", what);
+	return (conn_refuse(c, 503, what, NULL));
+}
+
 enum conn_step
 conn_step_head(struct conn *c)
 {
@@ -195,10 +173,8 @@ conn_step_head(struct conn *c)
 	if (result == HTTP_BAD)
 		return (conn_refuse(c, req->parser.error.status,
 		    req->parser.error.reason, NULL));
-	if (text_reserve(req, TEXT_SIZE_FIRST / 2) == -1) {
-		log_warn("request head");
-		return (CONN_CLOSE);
-	}
+	if (request_reserve(req, READ_MIN) == -1)
+		return (no_room(c, "memory for the head"));
 	input = read_some(
 	    c, req->text + req->text_len, req->text_size - req->text_len, &len);
 	if (input == INPUT_SOME) {
@@ -218,16 +194,13 @@ conn_step_head(struct conn *c)
 
 /* ---- the body ---- */
 
-/* RFC 9110 15.6.4 where memory is short, RFC 4918 11.5 where the disk is. */
+/* RFC 4918 11.5 where the disk is short. */
 static enum conn_step
 spool_failed(struct conn *c)
 {
-	int error = errno;
-
-	log_warn(
-	    "request body: %s", error == ENOMEM ? "memory" : c->req->spool.dir);
-	if (error == ENOMEM)
-		return (conn_refuse(c, 503, "no memory for the body", NULL));
+	if (errno == ENOMEM || errno == ENOBUFS)
+		return (no_room(c, "memory for the body"));
+	log_warn("spool_dir %s", c->req->spool.dir);
 	return (conn_refuse(c, 507, "no room in spool_dir", NULL));
 }
 
@@ -264,8 +237,11 @@ dispatch(struct conn *c)
 	deadline_cancel(&c->deadline);
 	if (spool_finish(&req->spool, &req->body, &req->body_len) == -1)
 		return (spool_failed(c));
+	if (conn_is_health(c))
+		return (conn_health(c));
 	if (pool_submit(c->list->settings.pool, &req->job) == -1)
-		return (conn_busy(c));
+		return (conn_busy(c, "max_queue"));
+	conn_set_deadline(c, &c->list->queue);
 	conn_enter(c, CONN_RUNNING);
 	if (req->text_len > req->text_used)
 		reply_want_wake(&req->reply); /* its successor is here */
@@ -333,7 +309,7 @@ take_head(struct conn *c, size_t used)
 		return (spool_failed(c));
 	result = take_early_body(c);
 	if (result == HTTP_INCOMPLETE) {
-		conn_set_deadline(c, &c->list->body);
+		conn_progress(c, &c->list->body, spool_len(&req->spool));
 		if (req->head.expect_continue && req->text_len == used)
 			send_continue(c);
 	}
@@ -384,7 +360,7 @@ read_chunked(struct conn *c, enum http_result *result)
 	    http_parser_chunked(&req->parser, data, len, &used, on_body, c);
 	/* What lies behind the body is the next request's. */
 	if (*result == HTTP_COMPLETE && used < len &&
-	    text_append(req, data + used, len - used) == -1) {
+	    request_append(req, data + used, len - used) == -1) {
 		req->spool_error = errno;
 		*result = HTTP_BAD;
 	}
@@ -406,7 +382,7 @@ conn_step_body(struct conn *c)
 	if (input == INPUT_ENDED)
 		return (CONN_CLOSE);
 	if (result == HTTP_INCOMPLETE)
-		conn_set_deadline(c, &c->list->body);
+		conn_progress(c, &c->list->body, spool_len(&c->req->spool));
 	return (body_result(c, result));
 }
 

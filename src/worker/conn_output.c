@@ -7,9 +7,6 @@
 #include "conn_private.h"
 #include "log.h"
 
-/* How often a full queue is worth a line. */
-#define BUSY_TELL_MS 1000
-
 /* Objects of the interpreter's that have been sent: back to who may free them. */
 void
 conn_release_sent(struct conn *c)
@@ -30,9 +27,8 @@ log_refusal(const struct conn *c, int status, const char *reason)
 	    status, http_reply_phrase(status), reason, line);
 }
 
-/* The request's reply becomes one of ours; no thread has it. */
-static enum conn_step
-answer(struct conn *c, int status, bool keep_alive, const char *extra)
+enum conn_step
+conn_answer(struct conn *c, int status, bool keep_alive, const char *extra)
 {
 	struct http_reply_context context;
 	struct reply *reply = &c->req->reply;
@@ -54,32 +50,26 @@ conn_refuse(struct conn *c, int status, const char *reason, const char *extra)
 	deadline_cancel(&c->deadline);
 	conn_enter(c, CONN_REPLYING);
 	c->linger = true;
-	return (answer(c, status, false, extra));
-}
-
-/* One line a second, however many are refused. */
-static void
-log_busy(struct conn *c)
-{
-	struct conn_list *list = c->list;
-
-	list->busy_count++;
-	if (list->now_ms < list->busy_told_ms + BUSY_TELL_MS)
-		return;
-	log_warnx("max_queue reached: %u waiting, %u running, %u refused with "
-		  "503",
-	    pool_queued(list->settings.pool), pool_running(list->settings.pool),
-	    list->busy_count);
-	list->busy_told_ms = list->now_ms;
-	list->busy_count = 0;
+	return (conn_answer(c, status, false, extra));
 }
 
 enum conn_step
-conn_busy(struct conn *c)
+conn_busy(struct conn *c, const char *why)
 {
-	log_busy(c);
+	struct conn_list *list = c->list;
+
+	saturation_refuse(
+	    &list->saturation, list->settings.pool, why, list->now_ms);
 	conn_enter(c, CONN_REPLYING);
-	return (answer(c, 503, true, "Retry-After: 1\r\n"));
+	return (conn_answer(c, 503, true, "Retry-After: 1\r\n"));
+}
+
+enum conn_step
+conn_queue_timeout(struct conn *c)
+{
+	if (!pool_cancel(c->list->settings.pool, &c->req->job))
+		return (CONN_WAIT); /* a thread has it, that is no concern */
+	return (conn_busy(c, "queue_timeout"));
 }
 
 /* A reply that is cut must not look whole: where it ends with the connection only
@@ -99,6 +89,7 @@ conn_cut(struct conn *c, const char *why)
 	log_debug("connection cut: %s", why);
 	reply_abort(&c->req->reply);
 	conn_release_sent(c);
+	conn_count_unsent(c, 0);
 	reset_on_close(c);
 	if (c->state != CONN_RUNNING)
 		return (CONN_CLOSE);
@@ -109,13 +100,12 @@ conn_cut(struct conn *c, const char *why)
 
 /*
  * Sends what there is.  CONN_MORE: all of it has left.  A deadline runs while
- * the peer takes nothing, and starts anew with each byte that it takes.
+ * the peer takes too little.
  */
 static enum conn_step
 send_reply(struct conn *c)
 {
 	struct reply *reply = &c->req->reply;
-	uint64_t before = reply->outbox.sent;
 	enum outbox_progress progress = OUTBOX_BLOCKED;
 
 	if (c->writable || STAILQ_EMPTY(&reply->outbox.sending))
@@ -123,12 +113,13 @@ send_reply(struct conn *c)
 	conn_release_sent(c);
 	switch (progress) {
 	case OUTBOX_SENT:
+		conn_count_unsent(c, 0);
 		deadline_cancel(&c->deadline);
 		return (CONN_MORE);
 	case OUTBOX_BLOCKED:
 		c->writable = false;
-		if (reply->outbox.sent != before || c->deadline.queue == NULL)
-			conn_set_deadline(c, &c->list->send);
+		conn_sending(c);
+		conn_count_unsent(c, outbox_unsent(&reply->outbox));
 		return (CONN_WAIT);
 	case OUTBOX_YIELD: /* the peer takes, and we are late */
 		deadline_cancel(&c->deadline);
@@ -149,6 +140,16 @@ conn_step_running(struct conn *c)
 }
 
 void
+conn_count_unsent(struct conn *c, size_t len)
+{
+	struct budget *memory = &c->list->settings.context->memory;
+
+	budget_count(memory, len);
+	budget_give(memory, c->unsent);
+	c->unsent = len;
+}
+
+void
 conn_end_request(struct conn *c)
 {
 	struct access_log *log = c->list->settings.access_log;
@@ -156,6 +157,7 @@ conn_end_request(struct conn *c)
 	if (log != NULL && c->req->text_len > 0)
 		access_log_add(log, c->req);
 	c->list->nrequests++;
+	conn_count_unsent(c, 0);
 	conn_recycle_request(c);
 }
 
@@ -194,8 +196,10 @@ reply_sent(struct conn *c)
 	if (!keep_alive)
 		return (failed ? CONN_CLOSE : close_after(c, more));
 	conn_enter(c, next != NULL ? CONN_HEAD : CONN_IDLE);
-	if (next == NULL)
+	if (next == NULL) {
 		conn_set_deadline(c, &c->list->keepalive);
+		c->list->settings.on_idle(c->list->settings.arg);
+	}
 	return (CONN_MORE);
 }
 
@@ -207,7 +211,7 @@ no_reply(struct conn *c)
 	if (reply_is_gone(&c->req->reply))
 		return (CONN_CLOSE);
 	c->req->reply.failed = false;
-	return (answer(c, 500, false, NULL));
+	return (conn_answer(c, 500, false, NULL));
 }
 
 enum conn_step

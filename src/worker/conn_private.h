@@ -10,7 +10,9 @@
 
 #include "access_log.h"
 #include "conn.h"
+#include "conn_deadline.h"
 #include "deadline.h"
+#include "saturation.h"
 
 enum conn_state {
 	CONN_IDLE,    /* no request; waits for a first byte */
@@ -45,6 +47,8 @@ struct conn {
 	struct conn_list *list;
 	struct request *req; /* NULL while IDLE, LINGERING, CLOSED */
 	struct deadline deadline;
+	uint64_t moved; /* bytes, when the deadline was last set for progress */
+	size_t unsent;  /* bytes of the reply that the budget knows of */
 	TAILQ_ENTRY(conn) link; /* in list->conns */
 	TAILQ_ENTRY(conn) work; /* in list->work, if in_work */
 	struct event event;
@@ -60,13 +64,12 @@ struct conn_list {
 	struct conn_queue conns;
 	struct conn_queue work; /* had to yield, or have bytes in hand */
 	size_t count;
-	uint64_t nrequests;    /* ended, ever */
-	uint64_t now_ms;       /* of this callback */
-	uint64_t busy_told_ms; /* when max_queue was last logged */
-	unsigned busy_count;   /* refused since then */
+	uint64_t nrequests; /* ended, ever */
+	uint64_t now_ms;    /* of this callback */
+	struct saturation saturation;
 	struct event timer;
 	uint64_t timer_at_ms; /* DEADLINE_NEVER: not armed */
-	struct deadline_queue header, body, keepalive, send, linger;
+	struct deadline_queue header, body, queue, keepalive, send, linger;
 	struct conn_queue dead; /* closed, freed before the next wait */
 	struct request *spare[CONN_SPARE_MAX]; /* requests for reuse */
 	unsigned nspare, nspare_low;           /* low: since the last tick */
@@ -76,8 +79,17 @@ struct conn_list {
 /* The only assignment to c->state: an illegal move is our bug, so it aborts. */
 void conn_enter(struct conn *, enum conn_state);
 
-/* Starts (again) a deadline that the connection is then bound by. */
-void conn_set_deadline(struct conn *, struct deadline_queue *);
+void conn_check(const struct conn *); /* that it is one */
+/* Goes on until there is nothing to do but wait; it may be dead afterwards. */
+void conn_run(struct conn *);
+/* It is dead afterwards: its memory stays until the end of the callback, for whoever
+ * still has it in hand. */
+void conn_close(struct conn *);
+
+/* So many bytes of its reply wait in memory. */
+void conn_count_unsent(struct conn *, size_t len);
+/* It has waited for a thread for too long, unless one has it. */
+enum conn_step conn_queue_timeout(struct conn *);
 
 /*
  * Answers in the server's own name and closes afterwards: one log line with the
@@ -86,8 +98,18 @@ void conn_set_deadline(struct conn *, struct deadline_queue *);
 enum conn_step conn_refuse(
     struct conn *, int status, const char *reason, const char *extra);
 
-/* max_queue is reached: 503, and the connection stays. */
-enum conn_step conn_busy(struct conn *);
+/* The request's reply becomes one of ours; no thread has it, and the connection is
+ * REPLYING. */
+enum conn_step conn_answer(
+    struct conn *, int status, bool keep_alive, const char *extra);
+
+/* Is the request for health_path?  Its answer: no thread has the request. */
+bool conn_is_health(const struct conn *);
+enum conn_step conn_health(struct conn *);
+
+/* No thread has time for the request, by the limit of that name: 503, and the
+ * connection stays. */
+enum conn_step conn_busy(struct conn *, const char *why);
 
 /*
  * A next request, with what the one in hand had already read of it.  NULL:
@@ -105,6 +127,10 @@ enum conn_step conn_step_body(struct conn *);
 enum conn_step conn_step_lingering(struct conn *);
 enum conn_step conn_step_running(struct conn *);
 enum conn_step conn_step_replying(struct conn *);
+
+/* A last look, before a connection is closed that the peer believes is open: a
+ * request may have come that no event has told of yet. */
+bool conn_has_input(struct conn *);
 
 /* Something came while a thread has the request: the peer's end, an error, or
  * only its next request? */

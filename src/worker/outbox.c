@@ -214,6 +214,12 @@ outbox_len(const struct outbox *o)
 	return (o->staged_len + atomic_load(&o->pending));
 }
 
+size_t
+outbox_unsent(const struct outbox *o)
+{
+	return (atomic_load_explicit(&o->pending, memory_order_relaxed));
+}
+
 void
 outbox_publish(struct outbox *o)
 {

@@ -97,8 +97,10 @@ int outbox_add_file(struct outbox *, int fd, off_t offset, size_t len);
 int outbox_add_ref(struct outbox *, const void *data, size_t len,
     pool_run_fn *release, void *owner);
 
-/* Bytes in memory that have not left. */
+/* Bytes in memory that have not left: the thread's look, and the loop's, which does
+ * not see what is staged. */
 size_t outbox_len(const struct outbox *);
+size_t outbox_unsent(const struct outbox *);
 
 /* Makes what is staged the loop's to collect. */
 void outbox_publish(struct outbox *);

@@ -28,8 +28,8 @@ pool_new(const struct pool_settings *settings)
 	p->settings = *settings;
 	p->loop = pthread_self();
 	p->sample.step = 1;
-	STAILQ_INIT(&p->batch);
-	STAILQ_INIT(&p->todo);
+	TAILQ_INIT(&p->batch);
+	TAILQ_INIT(&p->todo);
 	SLIST_INIT(&p->idle);
 	PTHREAD_OK(pthread_mutex_init(&p->lock, NULL));
 	PTHREAD_OK(pthread_condattr_init(&attr));
@@ -118,8 +118,31 @@ pool_submit_aside(struct pool *p, struct pool_job *job)
 {
 	DIAG(pthread_equal(p->loop, pthread_self()));
 	atomic_fetch_add(&p->queued, 1);
-	STAILQ_INSERT_TAIL(&p->batch, job, link);
+	job->is_waiting = true;
+	TAILQ_INSERT_TAIL(&p->batch, job, link);
 	p->nbatch++;
+}
+
+/* Whichever list it stands in: the batch goes to todo, and is flushed later. */
+bool
+pool_cancel(struct pool *p, struct pool_job *job)
+{
+	bool waits;
+
+	DIAG(pthread_equal(p->loop, pthread_self()));
+	PTHREAD_OK(pthread_mutex_lock(&p->lock));
+	TAILQ_CONCAT(&p->todo, &p->batch, link);
+	waits = job->is_waiting;
+	if (waits) {
+		TAILQ_REMOVE(&p->todo, job, link);
+		job->is_waiting = false;
+	}
+	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
+	if (!waits)
+		return (false);
+	atomic_fetch_sub(&p->queued, 1);
+	pool_collected(p);
+	return (true);
 }
 
 void
@@ -128,6 +151,12 @@ pool_collected(struct pool *p)
 	DIAG(pthread_equal(p->loop, pthread_self()));
 	ASSERT(p->out > 0);
 	p->out--;
+}
+
+unsigned
+pool_threads(const struct pool *p)
+{
+	return (p->nthreads);
 }
 
 bool
@@ -139,7 +168,9 @@ pool_is_saturated(const struct pool *p)
 unsigned
 pool_backlog(const struct pool *p)
 {
-	return (pool_queued(p) - p->nbatch);
+	unsigned queued = pool_queued(p);
+
+	return (queued > p->nbatch ? queued - p->nbatch : 0);
 }
 
 unsigned
@@ -184,12 +215,12 @@ wait_for_work(struct pool_thread *t)
 
 	PTHREAD_OK(pthread_mutex_lock(&p->lock));
 	while (!p->stopping &&
-	       (STAILQ_EMPTY(&p->todo) || (!woken && p->nentering > 0))) {
+	       (TAILQ_EMPTY(&p->todo) || (!woken && p->nentering > 0))) {
 		sleep_idle(t);
 		p->nentering--;
 		woken = true;
 	}
-	work = !STAILQ_EMPTY(&p->todo);
+	work = !TAILQ_EMPTY(&p->todo);
 	if (work)
 		p->nentering++;
 	PTHREAD_OK(pthread_mutex_unlock(&p->lock));
@@ -209,9 +240,10 @@ take(struct pool *p, bool first)
 	if (first)
 		p->nentering--;
 	if (first || p->nentering == 0)
-		job = STAILQ_FIRST(&p->todo);
+		job = TAILQ_FIRST(&p->todo);
 	if (job != NULL) {
-		STAILQ_REMOVE_HEAD(&p->todo, link);
+		TAILQ_REMOVE(&p->todo, job, link);
+		job->is_waiting = false;
 		p->ntaken++;
 	}
 	PTHREAD_OK(pthread_mutex_unlock(&p->lock));

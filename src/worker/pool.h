@@ -9,8 +9,8 @@
  *
  *	loop --pool_submit--> batch --pool_flush--> todo --thread--> run()
  *
- * Threads: pool_submit, pool_collected, pool_flush and pool_tick belong to the
- * loop; run() is called in a pool thread, inside the gate, and tells the loop by
+ * Threads: pool_submit, pool_cancel, pool_collected, pool_flush and pool_tick
+ * belong to the loop; run() is called in a pool thread, inside the gate, and tells the loop by
  * its own means when the job is over.
  *
  * Lock order: gate, then the pool's lock.  The loop takes the pool's lock and
@@ -34,8 +34,9 @@ typedef void pool_run_fn(struct pool_job *, void *arg, unsigned thread);
 
 /* Embedded in what is to be run; owned by the pool from submit until run(). */
 struct pool_job {
-	STAILQ_ENTRY(pool_job) link;
+	TAILQ_ENTRY(pool_job) link;
 	pool_run_fn *run; /* NULL: the pool's */
+	bool is_waiting;  /* the pool's: it stands in a list */
 };
 
 /* What a thread goes through before it runs jobs; each function is given arg. */
@@ -85,6 +86,9 @@ void pool_submit_aside(struct pool *, struct pool_job *);
  */
 void pool_collected(struct pool *);
 
+/* Takes a job back that no thread has taken; false: one has, or it is over. */
+bool pool_cancel(struct pool *, struct pool_job *);
+
 /* Hands the batch over and wakes a thread for it; at the end of a loop turn. */
 void pool_flush(struct pool *);
 
@@ -99,6 +103,8 @@ void pool_gate_freed(void *pool);
 bool pool_wants_tick(const struct pool *);
 #define POOL_TICK_MS 1
 void pool_tick(struct pool *);
+
+unsigned pool_threads(const struct pool *);
 
 /* Every thread runs a job: another has to wait. */
 bool pool_is_saturated(const struct pool *);

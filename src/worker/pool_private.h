@@ -11,7 +11,7 @@
 
 #include "pool.h"
 
-STAILQ_HEAD(pool_jobs, pool_job);
+TAILQ_HEAD(pool_jobs, pool_job);
 
 struct pool_thread {
 	struct pool *pool;

@@ -73,7 +73,7 @@ unlock_and_wake(struct pool *p, bool wanted)
 static bool
 can_wake(const struct pool *p)
 {
-	return (!STAILQ_EMPTY(&p->todo) && !SLIST_EMPTY(&p->idle));
+	return (!TAILQ_EMPTY(&p->todo) && !SLIST_EMPTY(&p->idle));
 }
 
 static bool
@@ -92,7 +92,7 @@ pool_flush(struct pool *p)
 		return;
 	p->nbatch = 0;
 	PTHREAD_OK(pthread_mutex_lock(&p->lock));
-	STAILQ_CONCAT(&p->todo, &p->batch);
+	TAILQ_CONCAT(&p->todo, &p->batch, link);
 	unlock_and_wake(p, can_wake(p) && p->nentering == 0 &&
 			       (p->nidle == p->nthreads || gate_is_free(p)));
 }

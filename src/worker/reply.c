@@ -392,6 +392,13 @@ reply_put_head(struct reply *r)
 	outbox_collect(&r->outbox, true);
 }
 
+void
+reply_take_own(struct reply *r)
+{
+	ASSERT(r->finished);
+	outbox_collect(&r->outbox, true);
+}
+
 enum outbox_progress
 reply_send(struct reply *r)
 {

@@ -135,6 +135,9 @@ void reply_abort(struct reply *);
 /* The server's own answer, head with body, where no thread has the request. */
 void reply_put_head(struct reply *);
 
+/* The same where the loop has made it by reply_begin() .. reply_finish(). */
+void reply_take_own(struct reply *);
+
 /* Something waits for the end of this reply: wake the loop for it. */
 void reply_want_wake(struct reply *);
 

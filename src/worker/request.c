@@ -1,6 +1,7 @@
 /* request - see request.h. */
 #include "request.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +10,9 @@
 #include "macros.h"
 
 #define REQUEST_MAGIC 0x72657131u
+
+/* First room for a request's head; most fit. */
+#define TEXT_SIZE_FIRST 2048
 
 /* A larger buffer of text is not kept for the next request. */
 #define TEXT_KEPT_MAX 16384
@@ -28,20 +32,62 @@ request_new(struct request_context *context)
 	req->magic = REQUEST_MAGIC;
 	req->context = context;
 	reply_init(&req->reply, &context->completions, context->high_watermark);
-	spool_init(&req->spool, context->body_buffer, context->spool_dir);
+	spool_init(&req->spool, context->body_buffer, &context->memory,
+	    context->spool_dir);
 	http_parser_init(&req->parser, &req->head, &context->limits);
 	return (req);
+}
+
+static void
+free_text(struct request *req)
+{
+	free(req->text);
+	req->text = NULL;
+	budget_give(&req->context->memory, req->text_size);
+	req->text_size = 0;
+}
+
+/* By doubling, so that a head that drips in is not copied for each byte. */
+int
+request_reserve(struct request *req, size_t room)
+{
+	size_t size = req->text_size != 0 ? req->text_size : TEXT_SIZE_FIRST;
+	char *text;
+
+	if (req->text_size - req->text_len >= room)
+		return (0);
+	while (size - req->text_len < room)
+		size *= 2;
+	if (!budget_take(&req->context->memory, size - req->text_size)) {
+		errno = ENOBUFS;
+		return (-1);
+	}
+	text = realloc(req->text, size);
+	if (text == NULL) {
+		budget_give(&req->context->memory, size - req->text_size);
+		return (-1);
+	}
+	req->text = text;
+	req->text_size = size;
+	return (0);
+}
+
+int
+request_append(struct request *req, const char *data, size_t len)
+{
+	if (request_reserve(req, len) == -1)
+		return (-1);
+	memcpy(req->text + req->text_len, data, len);
+	req->text_len += len;
+	return (0);
 }
 
 void
 request_reset(struct request *req)
 {
 	ASSERT(req->magic == REQUEST_MAGIC);
-	if (req->text_size > TEXT_KEPT_MAX) {
-		free(req->text);
-		req->text = NULL;
-		req->text_size = 0;
-	}
+	if (req->text_size > TEXT_KEPT_MAX)
+		free_text(req);
 	req->text_len = req->head_len = req->parsed = req->text_used = 0;
 	req->body = NULL;
 	req->body_len = 0;
@@ -50,8 +96,6 @@ request_reset(struct request *req)
 	req->thread = 0;
 	reply_reset(&req->reply);
 	spool_fini(&req->spool);
-	spool_init(
-	    &req->spool, req->context->body_buffer, req->context->spool_dir);
 	http_parser_init(&req->parser, &req->head, &req->context->limits);
 }
 
@@ -67,7 +111,7 @@ request_free(struct request **reqp)
 	explicit_bzero(&req->magic, sizeof(req->magic));
 	reply_fini(&req->reply);
 	spool_fini(&req->spool);
-	free(req->text);
+	free_text(req);
 	free(req);
 }
 

@@ -17,6 +17,7 @@
 #include "http_head.h"
 #include "peer.h"
 #include "pool.h"
+#include "budget.h"
 #include "reply.h"
 #include "spool.h"
 
@@ -35,6 +36,7 @@ struct request_context {
 	bool multithread;     /* the pool has more than one thread */
 	bool keep_alive;      /* keepalive is not 0 */
 	atomic_bool draining; /* set by the loop: keep no connection alive */
+	struct budget memory; /* (loop) heads, bodies, replies not taken */
 	struct completion_list completions;
 };
 
@@ -67,6 +69,11 @@ struct request *request_new(struct request_context *); /* NULL: ENOMEM */
 void request_free(struct request **);
 /* As new, with the memory that it has; the loop, with nothing out. */
 void request_reset(struct request *);
+
+/* The loop: room in text, or bytes behind what is there.  0, or -1 with errno
+ * ENOMEM, or ENOBUFS where the budget is used up. */
+int request_reserve(struct request *, size_t room);
+int request_append(struct request *, const char *data, size_t len);
 
 struct request *request_of_job(struct pool_job *);
 struct request *request_of_completion(struct completion *);

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "budget.h"
 #include "check.h"
 #include "fd.h"
 
@@ -19,6 +21,7 @@
 /* With a smaller threshold, still so much. */
 #define STAGE_MIN 4096
 
+static bool count(struct spool *, size_t size);
 static int resize(struct spool *, size_t size);
 static int spill(struct spool *);
 static int flush(struct spool *);
@@ -27,9 +30,11 @@ static int open_nameless(const char *dir);
 static int open_unlinked(const char *dir);
 
 void
-spool_init(struct spool *s, size_t threshold, const char *dir)
+spool_init(
+    struct spool *s, size_t threshold, struct budget *budget, const char *dir)
 {
-	*s = (struct spool){.threshold = threshold, .dir = dir, .fd = -1};
+	*s = (struct spool){
+	    .threshold = threshold, .budget = budget, .dir = dir, .fd = -1};
 }
 
 void
@@ -39,7 +44,8 @@ spool_fini(struct spool *s)
 		munmap(s->map, s->map_len);
 	fd_close(&s->fd);
 	free(s->memory);
-	spool_init(s, s->threshold, s->dir);
+	budget_give(s->budget, s->counted);
+	spool_init(s, s->threshold, s->budget, s->dir);
 }
 
 /*
@@ -49,24 +55,40 @@ spool_fini(struct spool *s)
 int
 spool_expect(struct spool *s, uint64_t len)
 {
-	if (s->fd != -1 || len > s->threshold || len <= s->size)
+	if (s->fd != -1 || len > s->threshold || len <= s->size ||
+	    !count(s, (size_t)len))
 		return (0);
 	return (resize(s, (size_t)len));
 }
 
-/* Makes memory larger, so that at least len bytes more go in, by doubling. */
-static int
-grow(struct spool *s, size_t len)
+/* Memory's next size with room for len bytes more, by doubling. */
+static size_t
+next_size(const struct spool *s, size_t len)
 {
 	size_t size = s->size != 0 ? s->size : STAGE_MIN;
 
-	if (len <= s->size - s->used)
-		return (0);
 	while (size - s->used < len && size <= s->threshold / 2)
 		size *= 2;
 	if (size > s->threshold || size - s->used < len)
 		size = s->threshold;
-	return (resize(s, size));
+	return (size);
+}
+
+/* len bytes more: in memory, if it may be so large, else through the stage to the
+ * file, which is opened now.  0, or -1 with errno. */
+static int
+choose_place(struct spool *s, size_t len)
+{
+	size_t size;
+
+	if (s->fd != -1)
+		return (0);
+	if (len > s->threshold - s->used)
+		return (spill(s));
+	if (len <= s->size - s->used)
+		return (0);
+	size = next_size(s, len);
+	return (count(s, size) ? resize(s, size) : spill(s));
 }
 
 int
@@ -74,12 +96,8 @@ spool_append(struct spool *s, const void *data, size_t len)
 {
 	if (len == 0)
 		return (0);
-	if (s->fd == -1 && len <= s->threshold - s->used) {
-		if (grow(s, len) == -1)
-			return (-1);
-	} else if (s->fd == -1 && spill(s) == -1)
+	if (choose_place(s, len) == -1)
 		return (-1);
-
 	if (s->fd != -1 && len > s->size - s->used && flush(s) == -1)
 		return (-1);
 	if (s->fd != -1 && len > s->size)
@@ -92,13 +110,9 @@ spool_append(struct spool *s, const void *data, size_t len)
 void *
 spool_room(struct spool *s, size_t *room)
 {
-	if (s->fd == -1 && s->used < s->threshold) {
-		if (grow(s, 1) == -1)
-			return (NULL);
-	} else if (s->fd == -1) {
-		if (spill(s) == -1)
-			return (NULL);
-	} else if (s->used == s->size && flush(s) == -1)
+	if (choose_place(s, 1) == -1)
+		return (NULL);
+	if (s->fd != -1 && s->used == s->size && flush(s) == -1)
 		return (NULL);
 	*room = s->size - s->used;
 	return (s->memory + s->used);
@@ -141,10 +155,24 @@ spool_finish(struct spool *s, const char **data, size_t *len)
 		free(s->memory); /* the stage */
 		s->memory = NULL;
 		s->size = 0;
+		count(s, 0);
 	}
 	*data = s->map != NULL ? s->map : s->used > 0 ? s->memory : "";
 	*len = s->map != NULL ? s->map_len : s->used;
 	return (0);
+}
+
+/* Memory is going to have that size; false: the budget does not allow it. */
+static bool
+count(struct spool *s, size_t size)
+{
+	if (size > s->counted) {
+		if (!budget_take(s->budget, size - s->counted))
+			return (false);
+	} else
+		budget_give(s->budget, s->counted - size);
+	s->counted = size;
+	return (true);
 }
 
 static int
@@ -173,6 +201,12 @@ spill(struct spool *s)
 	s->fd = open_nameless(s->dir);
 	if (s->fd == -1 || flush(s) == -1)
 		return (-1);
+	if (!count(s, stage)) {
+		stage = STAGE_MIN; /* that little, each may have */
+		budget_count(s->budget, stage);
+		budget_give(s->budget, s->counted);
+		s->counted = stage;
+	}
 	return (s->size == stage ? 0 : resize(s, stage));
 }
 

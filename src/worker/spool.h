@@ -1,6 +1,6 @@
 /*
- * spool - a request's body: bytes in memory up to a threshold, then in a file
- * that has no name.
+ * spool - a request's body: bytes in memory up to a threshold, or until the
+ * budget that it shares with others is used up; then in a file that has no name.
  *
  * After a call that failed only spool_fini() is of use.
  *
@@ -14,18 +14,23 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct budget;
+
 struct spool {
 	char *memory; /* threshold bytes at most; staging once fd is open */
 	size_t used, size; /* of memory */
 	size_t threshold;
-	const char *dir;  /* for the file; not owned */
-	int fd;           /* -1: all in memory */
-	uint64_t in_file; /* bytes */
-	char *map;        /* of the file, once finished */
+	struct budget *budget; /* not owned */
+	size_t counted;        /* bytes, in the budget */
+	const char *dir;       /* for the file; not owned */
+	int fd;                /* -1: all in memory */
+	uint64_t in_file;      /* bytes */
+	char *map;             /* of the file, once finished */
 	size_t map_len;
 };
 
-void spool_init(struct spool *, size_t threshold, const char *dir);
+void spool_init(
+    struct spool *, size_t threshold, struct budget *, const char *dir);
 void spool_fini(struct spool *); /* frees memory, file and map */
 
 /*

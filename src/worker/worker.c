@@ -165,6 +165,7 @@ init_context(struct worker *w, const struct heritage *heritage)
 	context->limits.body = (uint64_t)cfg->max_body_size;
 	context->body_buffer = (size_t)cfg->body_buffer;
 	context->spool_dir = cfg->spool_dir;
+	context->memory.limit = (size_t)cfg->max_buffered;
 	context->high_watermark = (size_t)cfg->outbuf_high_watermark;
 	context->server_header = cfg->server_header;
 	context->slot = heritage->slot;
@@ -234,9 +235,13 @@ open_connections(struct worker *w, const struct heritage *heritage)
 	    .header_timeout_ms = (uint64_t)cfg->header_timeout_ms,
 	    .body_timeout_ms = (uint64_t)cfg->body_timeout_ms,
 	    .keepalive_ms = (uint64_t)cfg->keepalive_ms,
+	    .queue_timeout_ms = (uint64_t)cfg->queue_timeout_ms,
 	    .send_timeout_ms = (uint64_t)cfg->send_timeout_ms,
+	    .min_rate = (uint64_t)cfg->min_rate,
 	    .linger_timeout_ms = (uint64_t)cfg->linger_timeout_ms,
-	    .on_close = acceptor_on_close};
+	    .health_path = cfg->health_path,
+	    .on_close = acceptor_on_close,
+	    .on_idle = acceptor_on_idle};
 	struct acceptor_settings accepting = {.base = w->base,
 	    .listen_fds = heritage->listen_fds,
 	    .nlisten = heritage->nlisten,

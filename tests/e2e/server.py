@@ -53,6 +53,7 @@ SECTION_OF = {
         " respawn_backoff runtime_dir",
         "app": "wsgi_app python chdir pythonpath",
         "http": "header_timeout body_timeout keepalive send_timeout"
+        " queue_timeout min_rate max_buffered health_path"
         " linger_timeout max_connections max_queue limit_request_line"
         " limit_request_fields limit_request_field_size max_head_size"
         " max_body_size body_buffer spool_dir outbuf_high_watermark"

@@ -38,6 +38,7 @@ change(struct config *cfg, const struct option_row *row, int variant)
 	    {"bind", "unix:/run/a b;c=d", "[::1]:0"},
 	    {"wsgi_app", "a.b:c.d()", "\xc3\xa4"},
 	    {"python", "3.9", "/srv/a b;c"},
+	    {"health_path", "/;b=c[d]", "/\xc3\xa4"},
 	};
 	char text[CONFIG_STRING_MAX + 1];
 	int64_t *number = (void *)((char *)cfg + row->field);

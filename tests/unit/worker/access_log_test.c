@@ -24,7 +24,8 @@ static struct request_context context = {.limits = {.line = 8190,
 					     .fields = 100,
 					     .field_size = 65536,
 					     .head = 1 << 20,
-					     .body = 1 << 20}};
+					     .body = 1 << 20},
+    .memory = {.limit = SIZE_MAX}};
 
 /* A request as the loop has it when it is over. */
 static struct request *
@@ -34,8 +35,7 @@ request_from(const char *head, int status, uint64_t body_len)
 	size_t used = 0;
 
 	cr_assert_not_null(req);
-	req->text = strdup(head);
-	req->text_len = req->text_size = strlen(head);
+	cr_assert_eq(request_append(req, head, strlen(head)), 0);
 	if (http_parser_head(&req->parser, req->text, req->text_len, &used) ==
 	    HTTP_COMPLETE)
 		req->head_len = used;

@@ -504,3 +504,39 @@ Test(pool, runs_each_of_many_jobs_once)
 	}
 	cr_expect_eq(outside, 0);
 }
+
+Test(pool, takes_back_what_no_thread_has_taken)
+{
+	struct pool *pool = open_pool(1, 9, run);
+
+	pthread_mutex_lock(&gate_lock);
+	submit(pool, 0, 4);
+	cr_expect(pool_cancel(pool, &jobs[2].job), "still in the batch");
+	cr_expect_not(pool_cancel(pool, &jobs[2].job), "no more");
+	pool_flush(pool);
+	cr_expect(pool_cancel(pool, &jobs[0].job), "handed over already");
+	cr_expect_eq(pool_queued(pool), 2);
+	pthread_mutex_unlock(&gate_lock);
+	await(&done, 2);
+	cr_expect_not(pool_cancel(pool, &jobs[1].job), "it has run");
+	cr_expect_eq(order[0], 1);
+	cr_expect_eq(order[1], 3);
+	cr_expect_eq(pool_close(&pool, MINUTE), 0);
+	cr_expect_eq(atomic_load(&nrun), 2);
+}
+
+Test(pool, what_was_taken_back_makes_room_in_the_queue)
+{
+	struct pool *pool = open_pool(1, 1, run);
+
+	pthread_mutex_lock(&gate_lock);
+	submit(pool, 0, 2);
+	cr_expect_eq(pool_submit(pool, &jobs[2].job), -1);
+	cr_expect(pool_cancel(pool, &jobs[0].job));
+	cr_expect_eq(pool_backlog(pool), 0);
+	submit(pool, 2, 1);
+	pthread_mutex_unlock(&gate_lock);
+	pool_flush(pool);
+	await(&done, 2);
+	cr_expect_eq(pool_close(&pool, MINUTE), 0);
+}

@@ -17,12 +17,14 @@
 #include <unistd.h>
 
 #include "macros.h"
+#include "budget.h"
 #include "spool.h"
 
 #define BIG 1500000
 
 static char dir[] = "/tmp/cgthread-spool-test-XXXXXX";
 static struct spool spool;
+static struct budget budget = {.limit = SIZE_MAX};
 static char *bytes; /* BIG of them, no two neighbourhoods alike */
 
 static void
@@ -118,7 +120,7 @@ Test(spool, gives_back_what_was_appended)
 	size_t i;
 
 	for (i = 0; i < nitems(cases); i++) {
-		spool_init(&spool, cases[i].threshold, dir);
+		spool_init(&spool, cases[i].threshold, &budget, dir);
 		append_in_pieces(cases[i].total, cases[i].piece);
 		cr_expect_eq(
 		    spool.fd != -1, cases[i].in_file, "%s", cases[i].why);
@@ -152,7 +154,7 @@ Test(spool, gives_back_what_was_read_into_its_room)
 	size_t i;
 
 	for (i = 0; i < nitems(cases); i++) {
-		spool_init(&spool, cases[i].threshold, dir);
+		spool_init(&spool, cases[i].threshold, &budget, dir);
 		cr_assert_eq(spool_expect(&spool, cases[i].total), 0);
 		read_in_pieces(cases[i].total, cases[i].piece);
 		cr_expect_eq(
@@ -167,7 +169,7 @@ Test(spool, takes_appended_and_read_bytes_in_turn)
 	size_t at, room;
 	char *to;
 
-	spool_init(&spool, 10000, dir);
+	spool_init(&spool, 10000, &budget, dir);
 	for (at = 0; at + 3000 < BIG; at += 1) {
 		cr_assert_eq(spool_append(&spool, bytes + at, 2999), 0);
 		at += 2999;
@@ -182,7 +184,7 @@ Test(spool, takes_appended_and_read_bytes_in_turn)
 
 Test(spool, takes_the_expected_size_and_no_more)
 {
-	spool_init(&spool, 100000, dir);
+	spool_init(&spool, 100000, &budget, dir);
 	cr_assert_eq(spool_expect(&spool, 77777), 0);
 	cr_expect_eq(spool.size, 77777);
 	read_in_pieces(77777, 5000);
@@ -193,7 +195,7 @@ Test(spool, takes_the_expected_size_and_no_more)
 
 Test(spool, takes_nothing_for_a_promise_beyond_the_threshold)
 {
-	spool_init(&spool, 1000, dir);
+	spool_init(&spool, 1000, &budget, dir);
 	cr_expect_eq(spool_expect(&spool, 1001), 0);
 	cr_expect_eq(spool_expect(&spool, UINT64_MAX), 0);
 	cr_expect_eq(spool.size, 0);
@@ -203,7 +205,7 @@ Test(spool, takes_nothing_for_a_promise_beyond_the_threshold)
 
 Test(spool, takes_more_than_was_expected)
 {
-	spool_init(&spool, 1000, dir);
+	spool_init(&spool, 1000, &budget, dir);
 	cr_assert_eq(spool_expect(&spool, 10), 0);
 	append_in_pieces(5000, 9);
 	expect_all(5000, "more");
@@ -212,7 +214,7 @@ Test(spool, takes_more_than_was_expected)
 
 Test(spool, stages_no_more_than_a_quarter_of_a_megabyte)
 {
-	spool_init(&spool, 1 << 20, dir);
+	spool_init(&spool, 1 << 20, &budget, dir);
 	append_in_pieces(BIG, 1000);
 	cr_expect_leq(spool.size, 256 * 1024);
 	spool_fini(&spool);
@@ -223,7 +225,7 @@ Test(spool, file_has_no_name_and_is_close_on_exec)
 	struct stat st;
 	int before = entries_of(dir);
 
-	spool_init(&spool, 10, dir);
+	spool_init(&spool, 10, &budget, dir);
 	append_in_pieces(11, 11);
 	cr_assert_neq(spool.fd, -1);
 	cr_expect_eq(entries_of(dir), before);
@@ -239,7 +241,7 @@ Test(spool, leaves_no_descriptor_and_can_be_used_again)
 	int before = entries_of("/proc/self/fd"), i;
 
 	for (i = 0; i < 3; i++) {
-		spool_init(&spool, 10, dir);
+		spool_init(&spool, 10, &budget, dir);
 		append_in_pieces(100000, 9999);
 		expect_all(100000, "again");
 		spool_fini(&spool);
@@ -254,7 +256,7 @@ Test(spool, unmaps_its_file)
 	unsigned char resident;
 	char *map;
 
-	spool_init(&spool, 10, dir);
+	spool_init(&spool, 10, &budget, dir);
 	append_in_pieces(100, 100);
 	expect_all(100, "mapped");
 	map = spool.map;
@@ -267,14 +269,14 @@ Test(spool, says_why_there_is_no_file)
 {
 	size_t room;
 
-	spool_init(&spool, 10, "/nonexistent/directory");
+	spool_init(&spool, 10, &budget, "/nonexistent/directory");
 	append_in_pieces(10, 10);
 	errno = 0;
 	cr_expect_eq(spool_append(&spool, bytes, 1), -1);
 	cr_expect_eq(errno, ENOENT);
 	spool_fini(&spool);
 
-	spool_init(&spool, 0, "/nonexistent/directory");
+	spool_init(&spool, 0, &budget, "/nonexistent/directory");
 	errno = 0;
 	cr_expect_null(spool_room(&spool, &room));
 	cr_expect_eq(errno, ENOENT);
@@ -288,7 +290,7 @@ expect_failure(int error)
 	int before = entries_of("/proc/self/fd"), result = 0;
 	size_t n;
 
-	spool_init(&spool, 20000, dir);
+	spool_init(&spool, 20000, &budget, dir);
 	for (n = 0; n < 1000 && result == 0; n++)
 		result = spool_append(&spool, bytes, 5000);
 	cr_expect_eq(result, -1);
@@ -308,7 +310,7 @@ Test(spool, says_that_the_file_may_not_grow)
 	expect_failure(EFBIG);
 
 	/* One large piece, of which a part is written. */
-	spool_init(&spool, 1000, dir);
+	spool_init(&spool, 1000, &budget, dir);
 	errno = 0;
 	cr_expect_eq(spool_append(&spool, bytes, BIG), -1);
 	cr_expect_eq(errno, EFBIG);
@@ -330,7 +332,7 @@ Test(spool, says_that_the_disk_is_full)
 	expect_failure(ENOSPC);
 
 	/* Also where it is full only for what was staged last. */
-	spool_init(&spool, 4096, dir);
+	spool_init(&spool, 4096, &budget, dir);
 	append_in_pieces(131072, 4096);
 	cr_assert_eq(spool_append(&spool, bytes, 100), 0);
 	errno = 0;
@@ -338,4 +340,44 @@ Test(spool, says_that_the_disk_is_full)
 	cr_expect_eq(errno, ENOSPC);
 	spool_fini(&spool);
 	cr_expect_eq(umount(dir), 0);
+}
+
+Test(spool, goes_to_a_file_once_the_budget_is_used_up)
+{
+	struct spool other;
+
+	budget.limit = 30000;
+	spool_init(&other, 1 << 20, &budget, dir);
+	cr_assert_eq(spool_expect(&other, 25000), 0);
+	cr_expect_eq(budget.used, 25000);
+
+	spool_init(&spool, 1 << 20, &budget, dir);
+	cr_assert_eq(spool_expect(&spool, 20000), 0);
+	append_in_pieces(20000, 1000);
+	cr_expect_neq(spool.fd, -1);
+	cr_expect_eq(budget.used, 25000 + 4096, "what each may have");
+	expect_all(20000, "in a file");
+	spool_fini(&spool);
+
+	spool_fini(&other);
+	cr_expect_eq(budget.used, 0, "all is given back");
+	spool_init(&spool, 1 << 20, &budget, dir);
+	append_in_pieces(16000, 1000);
+	cr_expect_eq(spool.fd, -1, "there is room again");
+	spool_fini(&spool);
+	cr_expect_eq(budget.used, 0);
+}
+
+Test(spool, counts_what_it_holds_and_nothing_else)
+{
+	size_t i;
+
+	for (i = 0; i < nitems(cases); i++) {
+		spool_init(&spool, cases[i].threshold, &budget, dir);
+		append_in_pieces(cases[i].total, cases[i].piece);
+		cr_expect_eq(budget.used, spool.size, "%s", cases[i].why);
+		expect_all(cases[i].total, cases[i].why);
+		spool_fini(&spool);
+		cr_expect_eq(budget.used, 0, "%s", cases[i].why);
+	}
 }
