@@ -85,10 +85,11 @@ def test_connections_that_come_at_once_are_shared_evenly(serve):
     # A worker that is not given a processor for long gets less: not each time.
     for _ in range(5):
         clients = [server.client() for _ in range(64)]
-        for client in clients:
-            client.send_request()
-        for client in clients:
-            assert client.read_response().status == 200
+        for _ in range(3):  # connections for one request are not counted
+            for client in clients:
+                client.send_request()
+            for client in clients:
+                assert client.read_response().status == 200
         wait_until(lambda: sum(connections(server)) == 64, "all are shown")
         seen.append(connections(server))
         assert max(seen[-1]) <= 32, seen
