@@ -221,12 +221,14 @@ static void
 send_continue(struct conn *c)
 {
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	ssize_t n;
 
-	/* Nothing else is on its way, so the socket has room; a peer that has
-	 * left will be noticed by the next read. */
-	if (send(c->fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT) ==
-	    -1)
-		log_debug("100 Continue could not be sent");
+	n = send(c->fd, text, sizeof(text) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+	/* Earlier replies may still fill the socket.  A peer that has left will
+	 * be noticed by the next read. */
+	c->owes_continue = n == -1 && (errno == EAGAIN || errno == EINTR);
+	if (c->owes_continue)
+		c->writable = false;
 }
 
 static enum conn_step
@@ -247,7 +249,7 @@ dispatch(struct conn *c)
 		reply_want_wake(&req->reply); /* its successor is here */
 	else if (c->readable)
 		conn_peer_check(c); /* no further edge would tell */
-	return (CONN_WAIT);
+	return (c->state == CONN_RUNNING ? CONN_WAIT : CONN_MORE);
 }
 
 /* What came together with the head.  HTTP_COMPLETE: it was all of the body. */
@@ -373,6 +375,8 @@ conn_step_body(struct conn *c)
 	enum http_result result = HTTP_BAD;
 	enum input input;
 
+	if (c->owes_continue && c->writable)
+		send_continue(c);
 	if (c->req->head.framing == HTTP_BODY_LENGTH)
 		input = read_counted(c, &result);
 	else
@@ -381,6 +385,7 @@ conn_step_body(struct conn *c)
 		return (CONN_WAIT);
 	if (input == INPUT_ENDED)
 		return (CONN_CLOSE);
+	c->owes_continue = false; /* it has not waited for it */
 	if (result == HTTP_INCOMPLETE)
 		conn_progress(c, &c->list->body, spool_len(&c->req->spool));
 	return (body_result(c, result));
@@ -391,14 +396,19 @@ conn_step_body(struct conn *c)
 /*
  * The client has closed, perhaps only its own half.  A request that runs, or is
  * about to, is answered all the same; one that has to wait until a thread is free
- * is dropped: most likely somebody has lost patience, and nobody will read it.
+ * is dropped: most likely somebody has lost patience, and nobody will read it.  Its
+ * reply is over then without a head.
  */
 static void
 peer_gone(struct conn *c)
 {
+	struct pool *pool = c->list->settings.pool;
+	bool drop = pool_is_saturated(pool);
+
 	c->peer_closed = true;
-	reply_set_gone(
-	    &c->req->reply, pool_is_saturated(c->list->settings.pool));
+	reply_set_gone(&c->req->reply, drop);
+	if (drop && pool_cancel(pool, &c->req->job))
+		conn_enter(c, CONN_REPLYING);
 }
 
 void

@@ -98,6 +98,18 @@ conn_cut(struct conn *c, const char *why)
 	return (CONN_WAIT);
 }
 
+/* Sockets know no such error: it is a file's. */
+static void
+log_shrunk(const struct conn *c)
+{
+	char line[REQUEST_LINE_SIZE];
+
+	request_line(c->req, line, sizeof(line));
+	log_warnx("a file ended before the length that was told, or could not "
+		  "be read: \"%s\"",
+	    line);
+}
+
 /*
  * Sends what there is.  CONN_MORE: all of it has left.  A deadline runs while
  * the peer takes too little.
@@ -126,6 +138,8 @@ send_reply(struct conn *c)
 		conn_yield(c);
 		return (CONN_WAIT);
 	default:
+		if (errno == EIO)
+			log_shrunk(c);
 		return (conn_cut(c, strerrordesc_np(errno)));
 	}
 }

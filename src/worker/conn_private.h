@@ -42,6 +42,7 @@ struct conn {
 	bool peer_closed;        /* FIN seen: reading will end in 0 */
 	bool in_work;            /* stands in the list's work */
 	bool linger;             /* close only once the peer has stopped */
+	bool owes_continue;      /* the client waits for "100 Continue" */
 	struct peer peer;
 	const struct local *local;
 	struct conn_list *list;
@@ -133,7 +134,7 @@ enum conn_step conn_step_replying(struct conn *);
 bool conn_has_input(struct conn *);
 
 /* Something came while a thread has the request: the peer's end, an error, or
- * only its next request? */
+ * only its next request?  It may be RUNNING no more. */
 void conn_peer_check(struct conn *);
 /* The reply cannot be sent any further: cuts it, logs why at debug level. */
 enum conn_step conn_cut(struct conn *, const char *why);

@@ -340,3 +340,35 @@ def test_health_is_503_while_the_worker_drains(serve, meeting):
     held.release()
     assert running.read_response().body == b"held\n"
     assert server.wait() == 0
+
+
+# ---- clients that leave, files that shrink
+
+
+def test_waiting_request_whose_client_has_left_is_dropped_at_once(serve, meeting):
+    server = serve("basic:application", workers=1, threads=1)
+    running, leaving = server.client(), server.client()
+    running.send_request("GET", "/hold" + meeting.query)
+    held = meeting.wait()
+    leaving.send_request("GET", "/who")
+    wait_until(lambda: server.scoreboard()[0].queued == 1, "it waits")
+    leaving.close()
+    # The only thread is still busy.
+    wait_until(lambda: server.scoreboard()[0].queued == 0, "it waits no more")
+    wait_until(lambda: server.scoreboard()[0].connections == 1, "it is closed")
+    wait_until(lambda: len(server.access_log) == 1, "it is logged")
+    held.release()
+    assert running.read_response().body == b"held\n"
+
+
+def test_file_that_shrinks_while_it_is_sent_is_told_and_cut(serve, tmp_path):
+    server = serve("basic:application", workers=1)
+    path = tmp_path / "large"
+    with open(path, "wb") as file:
+        file.truncate(64 << 20)
+    with slow_reader(server, b"/file?path=" + bytes(path)) as reader:
+        assert reader.recv(1024)
+        os.truncate(path, 0)
+        assert drain(reader, 20, 1 << 20, 0) < 64 << 20
+    server.wait_for_line(r"a file ended before the length .*: \"GET /file\?path=")
+    assert server.get("/").body == HELLO

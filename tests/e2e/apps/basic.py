@@ -128,6 +128,11 @@ def hold_at(path: str) -> None:
         line.recv(1)
 
 
+def file(environ, query, start_response):
+    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    return environ["wsgi.file_wrapper"](open(query["path"], "rb"))
+
+
 def status(environ, query, start_response):
     """Any status, with a body and a Content-Length that may not fit it."""
     body = query.get("body", "").encode()
@@ -162,6 +167,7 @@ PAGES = {
     "/big-fresh": big_fresh,
     "/memory": memory,
     "/pieces": pieces,
+    "/file": file,
     "/sleep": sleep,
     "/hold": hold,
     "/hold-in-body": hold_in_body,
