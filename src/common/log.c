@@ -16,6 +16,7 @@
 #include <bsd/string.h>
 
 #include "fd.h"
+#include "syslog_target.h"
 
 /* Longest line; what is longer is cut. */
 #define LINE_MAX_BYTES 4096
@@ -23,11 +24,16 @@
 static struct {
 	int fd;
 	bool is_socket;
+	int syslog_fd; /* -1: none; the same as fd: lines are framed for it */
+	struct syslog_target syslog;
 	_Atomic int level;
 	char process[48];
 	atomic_ulong lost; /* lines that could not be written */
 	atomic_int why;    /* errno of the last of them */
-} state = {.fd = STDERR_FILENO, .level = LOG_LEVEL_INFO, .process = "cgthread"};
+} state = {.fd = STDERR_FILENO,
+    .syslog_fd = -1,
+    .level = LOG_LEVEL_INFO,
+    .process = "cgthread"};
 
 static _Thread_local char thread_name[24];
 
@@ -52,6 +58,19 @@ log_init(const char *process, int fd)
 	strlcpy(state.process, process, sizeof(state.process));
 	state.fd = fd;
 	state.is_socket = fd_is_socket(fd);
+}
+
+void
+log_set_syslog(int fd, const struct syslog_target *target)
+{
+	state.syslog = *target;
+	state.syslog_fd = fd;
+}
+
+static bool
+is_syslog(void)
+{
+	return (state.fd == state.syslog_fd);
 }
 
 void
@@ -138,6 +157,28 @@ log_text(enum log_level level, const char *prefix, const char *text, size_t len)
 	errno = saved_errno;
 }
 
+/* The header has the time, and the number of the process. */
+static size_t
+line_begin_syslog(char *line, enum log_level level)
+{
+	static const enum syslog_severity severities[] = {
+	    [LOG_LEVEL_DEBUG] = SYSLOG_DEBUG,
+	    [LOG_LEVEL_INFO] = SYSLOG_INFO,
+	    [LOG_LEVEL_WARNING] = SYSLOG_WARNING,
+	    [LOG_LEVEL_ERROR] = SYSLOG_ERROR,
+	    [LOG_LEVEL_CRITICAL] = SYSLOG_CRITICAL,
+	};
+	size_t at;
+	int n;
+
+	at = syslog_target_header(
+	    &state.syslog, severities[level], time(NULL), line);
+	n = snprintf(line + at, LINE_MAX_BYTES - at,
+	    "[%s] %s%s%s: ", level_names[level], state.process,
+	    thread_name[0] != '\0' ? " " : "", thread_name);
+	return (at + (size_t)n);
+}
+
 /* "time [level] process[pid] thread: " */
 static size_t
 line_begin(char *line, enum log_level level)
@@ -147,6 +188,8 @@ line_begin(char *line, enum log_level level)
 	long offset;
 	int n;
 
+	if (is_syslog())
+		return (line_begin_syslog(line, level));
 	clock_gettime(CLOCK_REALTIME, &now);
 	localtime_r(&now.tv_sec, &tm);
 	offset = tm.tm_gmtoff / 60;
@@ -183,6 +226,21 @@ line_add(char *line, size_t at, const char *text, size_t len)
 	return (at);
 }
 
+/* A daemon that was started again has another socket by the same name. */
+static ssize_t
+write_now(const char *text, size_t len)
+{
+	ssize_t n;
+
+	if (is_syslog())
+		len--; /* the datagram is the line */
+	n = fd_write_now(state.fd, state.is_socket, text, len);
+	if (n != -1 || !is_syslog() || errno == EAGAIN || errno == EMSGSIZE ||
+	    syslog_target_connect(&state.syslog, state.fd) == -1)
+		return (n);
+	return (fd_write_now(state.fd, state.is_socket, text, len));
+}
+
 static void
 lose(unsigned long lines, int why)
 {
@@ -195,12 +253,13 @@ lose(unsigned long lines, int why)
 static void
 line_write(char *line, size_t len)
 {
-	char note[96];
+	char note[SYSLOG_HEADER_SIZE + 96];
 	unsigned long lost;
+	size_t at = 0;
 	int n, why;
 
 	line[len++] = '\n';
-	if (fd_write_now(state.fd, state.is_socket, line, len) == -1) {
+	if (write_now(line, len) == -1) {
 		lose(1, errno);
 		return;
 	}
@@ -210,10 +269,14 @@ line_write(char *line, size_t len)
 	if (lost == 0)
 		return; /* another thread tells */
 	why = atomic_load_explicit(&state.why, memory_order_relaxed);
-	n = snprintf(note, sizeof(note), "(%lu log lines lost: %s)\n", lost,
+	if (is_syslog())
+		at = syslog_target_header(
+		    &state.syslog, SYSLOG_WARNING, time(NULL), note);
+	n = snprintf(note + at, sizeof(note) - at, "(%lu log lines lost: %s)\n",
+	    lost,
 	    why == EAGAIN ? "the reader of the error log was too slow"
 			  : strerrordesc_np(why));
-	if (fd_write_now(state.fd, state.is_socket, note, (size_t)n) == -1)
+	if (write_now(note, at + (size_t)n) == -1)
 		lose(lost, errno);
 }
 

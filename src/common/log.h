@@ -31,6 +31,9 @@ enum log_level {
 
 /* process as it stands in each line, "worker 1"; writes to fd, not owned. */
 void log_init(const char *process, int fd);
+/* From now on fd, also in a later log_init(), is one of syslog's.  Copied. */
+struct syslog_target;
+void log_set_syslog(int fd, const struct syslog_target *);
 void log_set_level(enum log_level);
 void log_set_thread(const char *name); /* of the calling thread; copied */
 bool log_is_on(enum log_level);
