@@ -21,7 +21,7 @@ DOCDIR := $(PREFIX)/share/doc/cgthread
 PKG_CONFIG ?= pkg-config
 
 PACKAGES := gcc libc6-dev make pkg-config libevent-dev libpython3-dev \
-	python3-dev libinih-dev libbsd-dev node-llhttp
+	python3-dev libinih-dev libbsd-dev libjansson-dev node-llhttp
 TEST_PACKAGES := libcriterion-dev python3-pytest python3-flask python3-django
 LINT_PACKAGES := clang-format mandoc
 BENCH_PACKAGES := gunicorn python3-waitress uwsgi uwsgi-plugin-python3 wrk \
@@ -40,6 +40,7 @@ pkg = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
 EVENT_LIBS = $(call pkg,--libs libevent_core)
 BSD_LIBS = $(call pkg,--libs libbsd)
 INIH_LIBS = $(call pkg,--libs inih)
+JANSSON_LIBS = $(call pkg,--libs jansson)
 CRITERION_LIBS = $(call pkg,--libs criterion)
 
 # The archive, as python3 has it, is faster than the shared library: its calls to
@@ -206,7 +207,8 @@ $(MASTER_PROGRAM): $(MASTER_OBJECTS) $(COMMON_OBJECTS)
 $(WORKER_PROGRAM): $(WORKER_OBJECTS) $(PYTHON_OBJECTS) $(COMMON_OBJECTS) \
 		$(LLHTTP_OBJECTS) $(filter $(LIBPYTHON_$(LINKAGE)),$(LIBPYTHON_static))
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
-		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(PYTHON_LIBS)
+		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(JANSSON_LIBS) \
+		$(PYTHON_LIBS)
 
 # ---- tests -----------------------------------------------------------------
 
@@ -216,7 +218,8 @@ $(BUILD)/unit-worker: $(call tests_of,worker) $(WORKER_PARTS) \
 	$(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
 $(UNIT_PROGRAMS):
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
-		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(CRITERION_LIBS)
+		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(JANSSON_LIBS) \
+		$(CRITERION_LIBS)
 
 # Each sub-make looks again at what the packages brought.
 run: # install what is missing, build, serve the example application
@@ -297,7 +300,7 @@ $(BUILD)/tests/tsan/%.o: INCLUDES = -Itests/unit -Isrc/common -Isrc/worker \
 $(BUILD)/%_stress: $(BUILD)/tests/tsan/%_stress.o $(WORKER_PARTS) \
 		$(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
-		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS)
+		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(JANSSON_LIBS)
 
 SOAK_SECONDS ?= 600
 
@@ -401,7 +404,8 @@ $(PYTHON_BUILD)/bench/micro.o $(PYTHON_BUILD)/micro: $(PYTHON_BUILD)/stamp-pytho
 $(PYTHON_BUILD)/micro: $(PYTHON_BUILD)/stamp-linkage
 $(PYTHON_BUILD)/micro: $(MICRO_OBJECTS) $(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) \
-		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(PYTHON_LIBS)
+		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(JANSSON_LIBS) \
+		$(PYTHON_LIBS)
 
 -include $(patsubst %.o,%.d,$(COMMON_OBJECTS) $(MASTER_OBJECTS) \
 	$(WORKER_OBJECTS) $(PYTHON_OBJECTS) $(BUILD)/bench/responder.o \

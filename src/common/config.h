@@ -23,8 +23,6 @@
 #include "option.h"
 #include "strings.h"
 
-enum access_log_format { ACCESS_LOG_COMMON, ACCESS_LOG_COMBINED };
-
 struct config {
 	/* [server] */
 	struct strings bind;       /* HOST:PORT, unix:PATH, fd://N */
@@ -66,11 +64,13 @@ struct config {
 	char *server_header;  /* "" = send none */
 
 	/* [log] */
-	char *errorlog;            /* path, or "-" for standard error */
-	int64_t loglevel;          /* enum log_level */
-	char *accesslog;           /* path, "-" for standard output, "off" */
-	int64_t access_log_format; /* enum access_log_format */
+	char *errorlog;   /* path, "-" for standard error, or syslog's */
+	int64_t loglevel; /* enum log_level */
+	char *accesslog;  /* the same, or "-" for standard output, "off" */
+	char *access_log_format; /* for log_format_compile() */
 	int64_t log_buffer; /* bytes of access log kept for a slow reader */
+	int64_t syslog_facility; /* index in syslog_facilities */
+	char *syslog_prefix;
 
 	/* [env] */
 	struct strings env; /* "NAME=VALUE" */

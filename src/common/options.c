@@ -8,7 +8,9 @@
 
 #include "addr.h"
 #include "interpreter.h"
+#include "log_format.h"
 #include "macros.h"
+#include "syslog_target.h"
 
 #define KIB  (INT64_C(1) << 10)
 #define MIB  (INT64_C(1) << 20)
@@ -22,14 +24,10 @@
 
 static option_check_fn check_bind, check_health_path, check_wsgi_app,
     check_python;
+static option_check_fn check_log_format, check_log_target, check_syslog_prefix;
 
 static const char *const log_levels[] = {
     "debug", "info", "warning", "error", "critical", NULL};
-static const char *const access_log_formats[] = {
-    [ACCESS_LOG_COMMON] = "common",
-    [ACCESS_LOG_COMBINED] = "combined",
-    NULL,
-};
 
 /* clang-format off */
 static const struct option_row rows[] = {
@@ -176,21 +174,32 @@ static const struct option_row rows[] = {
 
 	{ "log", "errorlog", OPTION_STRING, FIELD(errorlog), 1, TEXT,
 	  "-", NULL, "FILE",
-	  "Error log: a path, or - for standard error", NULL },
+	  "Error log: a path, - for standard error, or syslog",
+	  check_log_target },
 	{ "log", "loglevel", OPTION_CHOICE, FIELD(loglevel), 0, 0,
 	  "info", log_levels, "LEVEL",
 	  "Least level to log: debug, info, warning, error or critical", NULL },
 	{ "log", "accesslog", OPTION_STRING, FIELD(accesslog), 1, TEXT,
 	  "-", NULL, "FILE",
-	  "Access log: a path, - for standard output, or off", NULL },
-	{ "log", "access_log_format", OPTION_CHOICE, FIELD(access_log_format),
-	  0, 0,
-	  "combined", access_log_formats, "FORMAT",
-	  "Format of the access log: common or combined", NULL },
+	  "Access log: a path, - for standard output, syslog, or off",
+	  check_log_target },
+	{ "log", "access_log_format", OPTION_STRING, FIELD(access_log_format),
+	  1, TEXT,
+	  "combined", NULL, "FORMAT",
+	  "Format of the access log: common, combined, json, or a text with %h",
+	  check_log_format },
 	{ "log", "log_buffer", OPTION_SIZE, FIELD(log_buffer), 4 * KIB, GIB,
 	  "1m", NULL, "SIZE",
 	  "Bytes of access log kept for a reader that is slow; more are dropped",
 	  NULL },
+	{ "log", "syslog_facility", OPTION_CHOICE, FIELD(syslog_facility), 0, 0,
+	  "user", syslog_facilities, "FACILITY",
+	  "Facility in syslog: user, daemon, local0 to local7 and others",
+	  NULL },
+	{ "log", "syslog_prefix", OPTION_STRING, FIELD(syslog_prefix),
+	  1, SYSLOG_IDENT_MAX,
+	  "cgthread", NULL, "NAME",
+	  "Name under which lines stand in syslog", check_syslog_prefix },
 };
 /* clang-format on */
 
@@ -283,4 +292,39 @@ check_python(const char *text)
 	if (*text == '\0' || *text == '/' || interpreter_is_version(text))
 		return (NULL);
 	return ("neither a version such as 3.11 nor an absolute path");
+}
+
+static const char *
+check_log_format(const char *text)
+{
+	static char why[LOG_FORMAT_WHY_SIZE];
+	struct log_format format;
+
+	return (log_format_compile(&format, text, why) == 0 ? NULL : why);
+}
+
+/* A path may be anything but what is meant for syslog. */
+static const char *
+check_log_target(const char *text)
+{
+	struct syslog_target target;
+	const char *why = NULL;
+
+	if (!syslog_target_is(text) ||
+	    syslog_target_init(&target, text, 0, "", &why) == 0)
+		return (NULL);
+	return (why);
+}
+
+/* RFC 3164 4.1.3: it ends with the first that is none of these. */
+static const char *
+check_syslog_prefix(const char *text)
+{
+	static const char letters[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	    "-_./";
+
+	return (text[strspn(text, letters)] == '\0'
+		    ? NULL
+		    : "only letters, digits and - _ . / may be in it");
 }

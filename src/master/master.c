@@ -19,6 +19,7 @@
 #include "runtime_dir.h"
 #include "scoreboard.h"
 #include "surroundings.h"
+#include "syslog_target.h"
 #include "title.h"
 
 #define SIGNALS_MAX 16
@@ -68,11 +69,38 @@ _Static_assert(nitems(signal_table) <= SIGNALS_MAX, "too many signals");
 
 /* ---- opening ---- */
 
+/* A daemon that is not there may come: whoever writes looks for it again. */
 static int
-open_log(const char *name, const char *path, int standard_fd)
+open_syslog(const struct config *cfg, const char *name, const char *setting)
 {
-	int fd = log_fd_open(path, standard_fd);
+	struct syslog_target target;
+	bool is_connected = false;
+	const char *why;
+	int fd;
 
+	if (syslog_target_init(&target, setting, cfg->syslog_facility,
+		cfg->syslog_prefix, &why) == -1) {
+		log_errorx("%s = %s: %s", name, setting, why);
+		return (-1);
+	}
+	fd = syslog_target_open(&target, &is_connected);
+	if (fd != -1 && setting == cfg->errorlog)
+		log_set_syslog(fd, &target);
+	if (fd != -1 && !is_connected)
+		log_warn("%s = %s: nobody is there yet", name, setting);
+	return (fd);
+}
+
+static int
+open_log(const struct config *cfg, const char *name, const char *path,
+    int standard_fd)
+{
+	int fd;
+
+	if (syslog_target_is(path))
+		fd = open_syslog(cfg, name, path);
+	else
+		fd = log_fd_open(path, standard_fd);
 	if (fd == -1)
 		log_error("%s = %s cannot be opened", name, path);
 	return (fd);
@@ -83,14 +111,16 @@ open_logs(struct master *m)
 {
 	const struct config *cfg = m->cfg;
 
-	m->errorlog_fd = open_log("errorlog", cfg->errorlog, STDERR_FILENO);
+	m->errorlog_fd =
+	    open_log(cfg, "errorlog", cfg->errorlog, STDERR_FILENO);
 	if (m->errorlog_fd == -1)
 		return (-1);
 	log_init("master", m->errorlog_fd);
 	log_set_level((enum log_level)cfg->loglevel);
 	if (strcmp(cfg->accesslog, "off") == 0)
 		return (0);
-	m->accesslog_fd = open_log("accesslog", cfg->accesslog, STDOUT_FILENO);
+	m->accesslog_fd =
+	    open_log(cfg, "accesslog", cfg->accesslog, STDOUT_FILENO);
 	return (m->accesslog_fd == -1 ? -1 : 0);
 }
 

@@ -1,60 +1,59 @@
 /* access_log - see access_log.h. */
 #include "access_log.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "access_line.h"
 #include "check.h"
 #include "clock.h"
-#include "fd.h"
-#include "log.h"
-#include "macros.h"
-
-/* Bytes of one quoted item before it is cut, and of a line at most: three
- * items, each byte of which may take four. */
-#define ITEM_MAX       2048
-#define LINE_MAX_BYTES (3 * 4 * ITEM_MAX + 256)
-
-/* A log that cannot be written is told of once in so long. */
-#define TELL_FAILURE_MS 10000
+#include "log_format.h"
+#include "log_sink.h"
 
 struct access_log {
-	int fd;
-	enum access_log_format format;
-	bool is_socket;
-	bool is_stream; /* shared with other workers: whole lines per write */
-	char *buffer;   /* lines that wait */
-	size_t len, size;
-	unsigned long lost; /* lines, not told yet */
-	int why;            /* errno: EAGAIN, or what the last one failed of */
-	uint64_t told_ms;   /* when such a failure was told; 0: never */
-	time_t second;      /* for which date was made */
-	char date[80];      /* "22/Nov/2026:14:03:07 +0000" */
+	struct log_sink *sink;
+	struct log_format format;
+	struct syslog_target syslog;
+	pid_t pid;
+	unsigned worker;
+	uint64_t started; /* milliseconds since 1970 */
+	time_t second;    /* for which these were made: */
+	char date[80];    /* "22/Nov/2026:14:03:07 +0000" */
+	char date_iso[80];
+	char zone_iso[32];
 };
 
 struct access_log *
-access_log_open(int fd, enum access_log_format format, size_t buffer_size)
+access_log_open(int fd, const struct config *cfg, unsigned worker)
 {
 	struct access_log *log = calloc(1, sizeof(*log));
-	struct stat st;
+	const struct syslog_target *target = NULL;
+	char why[LOG_FORMAT_WHY_SIZE];
+	const char *reason;
+	struct timespec now;
+	int result;
 
 	if (log == NULL)
 		return (NULL);
-	log->fd = fd;
-	log->format = format;
-	log->size =
-	    buffer_size > 2 * LINE_MAX_BYTES ? buffer_size : 2 * LINE_MAX_BYTES;
-	log->buffer = malloc(log->size);
-	log->is_socket = fd_is_socket(fd);
-	log->is_stream =
-	    log->is_socket || (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode));
-	if (log->buffer == NULL) {
+	/* Both have been checked with the settings. */
+	result = log_format_compile(&log->format, cfg->access_log_format, why);
+	ASSERT(result == 0);
+	if (syslog_target_is(cfg->accesslog)) {
+		result = syslog_target_init(&log->syslog, cfg->accesslog,
+		    cfg->syslog_facility, cfg->syslog_prefix, &reason);
+		ASSERT(result == 0);
+		target = &log->syslog;
+	}
+	clock_gettime(CLOCK_REALTIME, &now);
+	log->started =
+	    (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+	log->pid = getpid();
+	log->worker = worker;
+	log->sink =
+	    log_sink_open(fd, (size_t)cfg->log_buffer, ACCESS_LINE_MAX, target);
+	if (log->sink == NULL) {
 		free(log);
 		return (NULL);
 	}
@@ -69,228 +68,137 @@ access_log_close(struct access_log **logp)
 	*logp = NULL;
 	if (log == NULL)
 		return;
-	log->told_ms = 0;
-	access_log_flush(log);
-	free(log->buffer);
+	log_sink_close(&log->sink);
 	free(log);
 }
 
-/* ---- one line ---- */
-
-struct line {
-	char *at, *end;
-};
-
-static void
-add(struct line *line, const char *text, size_t len)
+bool
+access_log_is_timed(const struct access_log *log)
 {
-	ASSERT((size_t)(line->end - line->at) >= len);
-	memcpy(line->at, text, len);
-	line->at += len;
-}
-
-static void
-add_string(struct line *line, const char *text)
-{
-	add(line, text, strlen(text));
-}
-
-/* In quotes; what could end them, forge a line or drive a terminal as \xHH. */
-static void
-add_quoted(struct line *line, const char *text, size_t len)
-{
-	static const char hex[] = "0123456789abcdef";
-	size_t i;
-
-	add(line, "\"", 1);
-	for (i = 0; i < len && i < ITEM_MAX; i++) {
-		unsigned char c = (unsigned char)text[i];
-		char escaped[4] = {'\\', 'x', hex[c >> 4], hex[c & 15]};
-
-		if (c >= 0x20 && c < 0x7f && c != '"' && c != '\\')
-			add(line, &text[i], 1);
-		else
-			add(line, escaped, sizeof(escaped));
-	}
-	add(line, "\"", 1);
-}
-
-static void
-add_field(struct line *line, const struct request *req, const char *name)
-{
-	const struct http_field *field = NULL;
-
-	if (req->head_len > 0)
-		field = http_head_find(&req->head, req->text, name);
-	add(line, " ", 1);
-	if (field == NULL)
-		add_quoted(line, "-", 1);
-	else
-		add_quoted(
-		    line, req->text + field->value.offset, field->value.len);
-}
-
-/* Local time; no strftime, whose month would follow the locale. */
-static const char *
-date_of(struct access_log *log, time_t now)
-{
-	static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May",
-	    "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-	struct tm tm;
-	long offset;
-
-	if (now == log->second)
-		return (log->date);
-	log->second = now;
-	localtime_r(&now, &tm);
-	offset = tm.tm_gmtoff / 60;
-	snprintf(log->date, sizeof(log->date),
-	    "%02d/%s/%04d:%02d:%02d:%02d %c%02ld%02ld", tm.tm_mday,
-	    months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-	    tm.tm_sec, offset < 0 ? '-' : '+', labs(offset) / 60,
-	    labs(offset) % 60);
-	return (log->date);
-}
-
-/* What of the body has left: a reply that was cut shows it. */
-static uint64_t
-body_sent(const struct reply *reply)
-{
-	uint64_t head = reply->head_len;
-
-	if (reply->outbox.sent <= head)
-		return (0);
-	return (reply->outbox.sent - head < reply->body_len
-		    ? reply->outbox.sent - head
-		    : reply->body_len);
-}
-
-static void
-add_line(struct access_log *log, struct line *line, const struct request *req)
-{
-	char text[96], address[INET6_ADDRSTRLEN];
-	const struct reply *reply = &req->reply;
-	struct http_text request;
-
-	peer_format(&req->peer, address);
-	add_string(line, address[0] != '\0' ? address : "-");
-	add_string(line, " - - [");
-	add_string(line, date_of(log, time(NULL)));
-	add_string(line, "] ");
-	request = request_line_text(req);
-	add_quoted(line, req->text + request.offset, request.len);
-	snprintf(text, sizeof(text), " %d %llu",
-	    reply->begun ? reply->head.status : ACCESS_LOG_CLIENT_LEFT,
-	    (unsigned long long)body_sent(reply));
-	add_string(line, text);
-	if (log->format == ACCESS_LOG_COMBINED) {
-		add_field(line, req, "referer");
-		add_field(line, req, "user-agent");
-	}
-	add(line, "\n", 1);
-}
-
-static void
-lose(struct access_log *log, unsigned long lines, int why)
-{
-	log->lost += lines;
-	log->why = why;
-}
-
-void
-access_log_add(struct access_log *log, const struct request *req)
-{
-	struct line line;
-
-	if (log->size - log->len < LINE_MAX_BYTES)
-		access_log_flush(log);
-	if (log->size - log->len < LINE_MAX_BYTES) {
-		lose(log, 1, EAGAIN);
-		return;
-	}
-	line.at = log->buffer + log->len;
-	line.end = log->buffer + log->size;
-	add_line(log, &line, req);
-	log->len = (size_t)(line.at - log->buffer);
-}
-
-/* ---- writing ---- */
-
-/* How much to write at once: to a pipe no more than the kernel keeps whole. */
-static size_t
-piece(const struct access_log *log, const char *from, size_t len)
-{
-	const char *newline;
-
-	if (!log->is_stream || len <= PIPE_BUF)
-		return (len);
-	newline = memrchr(from, '\n', PIPE_BUF);
-	if (newline == NULL)
-		newline = memchr(from, '\n', len);
-	return ((size_t)(newline - from) + 1);
-}
-
-static bool
-is_told_lately(const struct access_log *log)
-{
-	return (
-	    log->told_ms != 0 && clock_ms() - log->told_ms < TELL_FAILURE_MS);
-}
-
-static void
-tell_lost(struct access_log *log)
-{
-	if (log->lost == 0)
-		return;
-	if (log->why == EAGAIN) {
-		log_warnx("access log: %lu lines lost, its reader was too slow",
-		    log->lost);
-	} else if (!is_told_lately(log)) {
-		errno = log->why;
-		log_warn("access log: %lu lines lost", log->lost);
-		log->told_ms = clock_ms();
-	} else {
-		return; /* later, with those that follow */
-	}
-	log->lost = 0;
-}
-
-static unsigned long
-count_lines(const char *text, size_t len)
-{
-	const char *end = text + len;
-	unsigned long n = 0;
-
-	while ((text = memchr(text, '\n', (size_t)(end - text))) != NULL) {
-		n++;
-		text++;
-	}
-	return (n);
+	return (log->format.is_timed);
 }
 
 bool
 access_log_flush(struct access_log *log)
 {
-	size_t done = 0;
-	ssize_t n = 0;
+	return (log_sink_flush(log->sink));
+}
 
-	while (done < log->len) {
-		n = fd_write_now(log->fd, log->is_socket, log->buffer + done,
-		    piece(log, log->buffer + done, log->len - done));
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			break;
-		done += (size_t)n;
+/* ---- what a line tells ---- */
+
+/* Local time; no strftime, whose month would follow the locale. */
+static void
+make_dates(struct access_log *log, time_t now)
+{
+	static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May",
+	    "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+	struct tm tm;
+	long offset;
+	char sign;
+
+	log->second = now;
+	localtime_r(&now, &tm);
+	offset = labs(tm.tm_gmtoff / 60);
+	sign = tm.tm_gmtoff < 0 ? '-' : '+';
+	snprintf(log->date, sizeof(log->date),
+	    "%02d/%s/%04d:%02d:%02d:%02d %c%02ld%02ld", tm.tm_mday,
+	    months[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
+	    tm.tm_sec, sign, offset / 60, offset % 60);
+	snprintf(log->date_iso, sizeof(log->date_iso),
+	    "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1,
+	    tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	snprintf(log->zone_iso, sizeof(log->zone_iso), "%c%02ld:%02ld", sign,
+	    offset / 60, offset % 60);
+}
+
+/* What of the body has left: a reply that was cut shows it. */
+static uint64_t
+body_sent(const struct reply *reply, bool is_running)
+{
+	uint64_t head = reply->head_len, sent = reply->outbox.sent;
+
+	if (sent <= head)
+		return (0);
+	if (is_running || sent - head < reply->body_len)
+		return (sent - head);
+	return (reply->body_len);
+}
+
+static void
+tell_answer(struct access_record *record, bool is_running)
+{
+	const struct request *req = record->req;
+	const struct reply *reply = &req->reply;
+	/* Behind what the loop has collected the thread's side is known. */
+	bool is_known = !is_running || reply->is_collected;
+
+	record->is_answered =
+	    is_known && reply->begun && reply->outbox.sent > 0;
+	record->is_aborted =
+	    is_running || req->is_cut || !record->is_answered || reply->failed;
+	record->is_kept = !record->is_aborted && reply->head.keep_alive;
+	record->reason = req->reason;
+	if (record->is_answered) {
+		record->status = reply->head.status;
+		record->bytes = body_sent(reply, is_running);
+		if (record->reason == NULL && record->is_aborted)
+			record->reason = "application failed";
+		return;
 	}
-	if (n == -1 && errno != EAGAIN) { /* nobody will ever read these */
-		lose(log, count_lines(log->buffer + done, log->len - done),
-		    errno);
-		done = log->len;
-	}
-	memmove(log->buffer, log->buffer + done, log->len - done);
-	log->len -= done;
-	if (log->len == 0)
-		tell_lost(log);
-	return (log->len == 0);
+	record->status = req->status_unsent != 0 ? req->status_unsent
+						 : ACCESS_LOG_CLIENT_LEFT;
+	if (record->reason == NULL)
+		record->reason = "client left";
+}
+
+static void
+tell_times(
+    struct access_record *record, const struct access_log *log, bool is_running)
+{
+	const struct request *req = record->req;
+	bool is_started =
+	    !is_running || (atomic_load(&req->reply.word) & REPLY_STARTED);
+	uint64_t end_ns = 0;
+
+	record->thread = is_started ? req->thread : 0;
+	if (!log->format.is_timed)
+		return;
+	if (!is_running)
+		end_ns = req->reply.sent_ns;
+	if (end_ns == 0)
+		end_ns = clock_ns();
+	record->duration_us = (end_ns - req->begun_ns) / 1000;
+	if (record->thread == 0 || req->queued_ns == 0)
+		return;
+	record->is_queue_known = true;
+	record->queue_us = (req->taken_ns - req->queued_ns) / 1000;
+}
+
+void
+access_log_add(
+    struct access_log *log, const struct request *req, bool is_running)
+{
+	struct access_record record = {
+	    .req = req, .pid = log->pid, .worker = log->worker};
+	struct access_line line;
+	char *room = log_sink_room(log->sink);
+
+	if (room == NULL)
+		return;
+	clock_gettime(CLOCK_REALTIME, &record.now);
+	if (record.now.tv_sec != log->second)
+		make_dates(log, record.now.tv_sec);
+	record.date = log->date;
+	record.date_iso = log->date_iso;
+	record.zone_iso = log->zone_iso;
+	record.started = log->started;
+	tell_answer(&record, is_running);
+	tell_times(&record, log, is_running);
+	line.at = room;
+	line.end = room + ACCESS_LINE_MAX;
+	if (log->format.is_json)
+		access_json(&line, &record);
+	else
+		access_text(&line, &log->format, &record);
+	log_sink_commit(log->sink, (size_t)(line.at - room));
 }

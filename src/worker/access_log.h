@@ -1,12 +1,8 @@
 /*
  * access_log - a line for each request that was begun.
  *
- * Lines are gathered during a turn of the loop and written at its end, with one
- * write(2) where the reader keeps up.  Where it does not (a pipe or socket that
- * is full) up to log_buffer bytes wait; past that, lines are dropped, counted,
- * and reported once: a stalled reader never stalls the server.
- *
- * The loop thread only.
+ * What it says is made here of the request (access_line.h), and leaves through
+ * a sink (log_sink.h).  The loop thread only.
  */
 #ifndef CGTHREAD_ACCESS_LOG_H
 #define CGTHREAD_ACCESS_LOG_H
@@ -22,12 +18,21 @@
 
 struct access_log;
 
-/* fd stays the caller's.  NULL: ENOMEM. */
+/* fd stays the caller's; what it is the settings say.  worker is the number of
+ * ours.  NULL: ENOMEM. */
 struct access_log *access_log_open(
-    int fd, enum access_log_format, size_t buffer_size);
+    int fd, const struct config *, unsigned worker);
 void access_log_close(struct access_log **); /* writes what it can */
 
-void access_log_add(struct access_log *, const struct request *);
+/* Requests should take the times of what happens to them. */
+bool access_log_is_timed(const struct access_log *);
+
+/*
+ * The request is over.  is_running: it is not, a thread has it, but we leave; then
+ * nothing is read that the thread may be writing.
+ */
+void access_log_add(
+    struct access_log *, const struct request *, bool is_running);
 
 /* Writes; false if something is left, because the reader is slow. */
 bool access_log_flush(struct access_log *);

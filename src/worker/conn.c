@@ -324,3 +324,14 @@ conn_list_drain(struct conn_list *list)
 		conn_run(c);
 	}
 }
+
+void
+conn_list_abandon(struct conn_list *list, const char *why)
+{
+	struct conn *c;
+
+	conn_list_turn(list); /* replies that threads have sent are over */
+	TAILQ_FOREACH (c, &list->conns, link)
+		if (c->req != NULL)
+			conn_abandon(c, why);
+}

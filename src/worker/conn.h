@@ -77,4 +77,11 @@ void conn_list_tick(struct conn_list *);
  */
 void conn_list_drain(struct conn_list *);
 
+/*
+ * The last call, where the process ends with requests in hand: cuts what is
+ * being answered and writes the lines of all of them.  A thread may still have
+ * some, so nothing is freed.
+ */
+void conn_list_abandon(struct conn_list *, const char *why);
+
 #endif

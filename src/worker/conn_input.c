@@ -67,6 +67,7 @@ new_request(struct conn *c)
 	req->conn = c;
 	req->peer = c->peer;
 	req->local = c->local;
+	request_begin(req);
 	return (req);
 }
 
@@ -241,6 +242,7 @@ dispatch(struct conn *c)
 		return (spool_failed(c));
 	if (conn_is_health(c))
 		return (conn_health(c));
+	req->queued_ns = request_stamp(req);
 	if (pool_submit(c->list->settings.pool, &req->job) == -1)
 		return (conn_busy(c, "max_queue"));
 	conn_set_deadline(c, &c->list->queue);

@@ -37,6 +37,7 @@ conn_answer(struct conn *c, int status, bool keep_alive, const char *extra)
 	context.keep_alive = context.keep_alive && keep_alive;
 	if (http_reply_error(&reply->head, &context, status, extra) == -1) {
 		log_warn("reply");
+		request_fail(c->req);
 		return (CONN_CLOSE);
 	}
 	reply_put_head(reply);
@@ -47,6 +48,7 @@ enum conn_step
 conn_refuse(struct conn *c, int status, const char *reason, const char *extra)
 {
 	log_refusal(c, status, reason);
+	c->req->reason = reason;
 	deadline_cancel(&c->deadline);
 	conn_enter(c, CONN_REPLYING);
 	c->linger = true;
@@ -60,6 +62,7 @@ conn_busy(struct conn *c, const char *why)
 
 	saturation_refuse(
 	    &list->saturation, list->settings.pool, why, list->now_ms);
+	c->req->reason = why;
 	conn_enter(c, CONN_REPLYING);
 	return (conn_answer(c, 503, true, "Retry-After: 1\r\n"));
 }
@@ -87,6 +90,7 @@ enum conn_step
 conn_cut(struct conn *c, const char *why)
 {
 	log_debug("connection cut: %s", why);
+	request_cut(c->req, why);
 	reply_abort(&c->req->reply);
 	conn_release_sent(c);
 	conn_count_unsent(c, 0);
@@ -163,16 +167,37 @@ conn_count_unsent(struct conn *c, size_t len)
 	c->unsent = len;
 }
 
-void
-conn_end_request(struct conn *c)
+/* Empty lines, which may follow a request (RFC 9112 2.2), are not one. */
+static void
+log_request(struct conn *c, bool is_running)
 {
 	struct access_log *log = c->list->settings.access_log;
 
-	if (log != NULL && c->req->text_len > 0)
-		access_log_add(log, c->req);
+	if (log != NULL && request_line_text(c->req).len > 0)
+		access_log_add(log, c->req, is_running);
+}
+
+void
+conn_end_request(struct conn *c)
+{
+	log_request(c, false);
 	c->list->nrequests++;
 	conn_count_unsent(c, 0);
 	conn_recycle_request(c);
+}
+
+void
+conn_abandon(struct conn *c, const char *why)
+{
+	bool is_running = c->state == CONN_RUNNING || c->state == CONN_ORPHANED;
+
+	if (!reply_is_gone(&c->req->reply))
+		c->req->status_unsent = 503;
+	if (c->state == CONN_RUNNING || c->state == CONN_REPLYING)
+		conn_cut(c, why);
+	else
+		request_cut(c->req, why);
+	log_request(c, is_running);
 }
 
 static enum conn_step
@@ -225,6 +250,7 @@ no_reply(struct conn *c)
 	if (reply_is_gone(&c->req->reply))
 		return (CONN_CLOSE);
 	c->req->reply.failed = false;
+	c->req->reason = "no memory";
 	return (conn_answer(c, 500, false, NULL));
 }
 

@@ -99,8 +99,7 @@ enum conn_step conn_queue_timeout(struct conn *);
 enum conn_step conn_refuse(
     struct conn *, int status, const char *reason, const char *extra);
 
-/* The request's reply becomes one of ours; no thread has it, and the connection is
- * REPLYING. */
+/* The request's reply becomes one of ours; the connection is REPLYING. */
 enum conn_step conn_answer(
     struct conn *, int status, bool keep_alive, const char *extra);
 
@@ -118,7 +117,7 @@ enum conn_step conn_busy(struct conn *, const char *why);
  */
 struct request *conn_next_request(struct conn *);
 
-/* Lets others have their turn; the machine goes on in the next. */
+/* The machine goes on in the next turn. */
 void conn_yield(struct conn *);
 
 /* The steps, one for each state that has one. */
@@ -141,6 +140,8 @@ enum conn_step conn_cut(struct conn *, const char *why);
 
 /* The request is over: into the access log, and recycled. */
 void conn_end_request(struct conn *);
+/* The worker leaves, and the request is not over: into the access log. */
+void conn_abandon(struct conn *, const char *why);
 /* What of the reply is over and not the loop's to free. */
 void conn_release_sent(struct conn *);
 /* c->req is given back for the next one; NULL afterwards. */

@@ -10,6 +10,7 @@
 #include "fd.h"
 #include "heritage.h"
 #include "log.h"
+#include "syslog_target.h"
 #include "title.h"
 #include "worker.h"
 
@@ -28,6 +29,18 @@ read_config(struct heritage *heritage)
 	return (cfg);
 }
 
+static void
+log_to_syslog(const struct config *cfg, int fd)
+{
+	struct syslog_target target;
+	const char *why;
+
+	if (syslog_target_init(&target, cfg->errorlog, cfg->syslog_facility,
+		cfg->syslog_prefix, &why) == -1)
+		fatalx("errorlog = %s: %s", cfg->errorlog, why);
+	log_set_syslog(fd, &target);
+}
+
 int
 main(int argc, char *argv[])
 {
@@ -41,6 +54,8 @@ main(int argc, char *argv[])
 	cfg = read_config(&heritage);
 	snprintf(name, sizeof(name), "worker %u", heritage.slot);
 	title_set(name, cfg->proc_name);
+	if (syslog_target_is(cfg->errorlog))
+		log_to_syslog(cfg, heritage.errorlog_fd);
 	log_init(name, heritage.errorlog_fd);
 	log_set_level((enum log_level)cfg->loglevel);
 	if (*cfg->chdir != '\0' && chdir(cfg->chdir) == -1)

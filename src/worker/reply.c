@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "clock.h"
 #include "fd.h"
 
 /* "ffffffffffffffff\r\n" before a chunk and "\r\n" behind it. */
@@ -36,7 +37,9 @@ reply_reset(struct reply *r)
 	r->remaining = -1;
 	r->head_len = 0;
 	r->body_len = 0;
+	r->sent_ns = 0;
 	ASSERT(!r->is_awaited);
+	r->is_collected = false;
 	r->begun = r->finished = r->failed = false;
 	http_reply_reset(&r->head);
 	outbox_reset(&r->outbox);
@@ -303,6 +306,9 @@ reply_end(struct reply *r)
 		r->failed = true;
 	else
 		sent = send_here(r);
+	/* The loop may learn of it only in some turn to come. */
+	if (sent && r->is_timed)
+		r->sent_ns = clock_ns();
 	old = atomic_fetch_or(&r->word, REPLY_DONE | REPLY_QUEUED);
 	if (old & REPLY_QUEUED)
 		return;
@@ -325,6 +331,7 @@ reply_collect(struct reply *r)
 		completion_awaited(r->completions);
 	}
 	outbox_collect(&r->outbox, (old & REPLY_DONE) != 0);
+	r->is_collected = true;
 	if (old & REPLY_ABORTED)
 		outbox_discard(&r->outbox);
 	return (old);

@@ -51,6 +51,8 @@ struct reply {
 	size_t high_watermark;               /* (const) bytes */
 	int fd; /* (loop, then const) of the connection, for a thread to send on */
 	bool is_awaited; /* (loop) it was DONE before the loop wanted to hear */
+	bool is_collected; /* (loop) some of it has come from the thread */
+	bool is_timed;     /* (loop, then const) sent_ns is wanted */
 
 	/* the thread's, then after DONE the loop's */
 	struct http_reply head;
@@ -60,6 +62,8 @@ struct reply {
 	bool begun;        /* the head is in the outbox */
 	bool finished;     /* nothing more will be */
 	bool failed;       /* ended before its framing was satisfied */
+	uint64_t
+	    sent_ns; /* when the thread had sent all of it; 0: it has not */
 
 	struct outbox outbox;
 };
@@ -132,10 +136,9 @@ void reply_set_gone(struct reply *, bool drop);
 /* Nothing more will be sent: throws sending away and wakes a waiting thread. */
 void reply_abort(struct reply *);
 
-/* The server's own answer, head with body, where no thread has the request. */
+/* The server's own answer where no thread has the request: head with body, or what
+ * the loop has made by reply_begin() .. reply_finish(). */
 void reply_put_head(struct reply *);
-
-/* The same where the loop has made it by reply_begin() .. reply_finish(). */
 void reply_take_own(struct reply *);
 
 /* Something waits for the end of this reply: wake the loop for it. */

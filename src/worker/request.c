@@ -94,6 +94,10 @@ request_reset(struct request *req)
 	req->conn = NULL;
 	req->spool_error = 0;
 	req->thread = 0;
+	req->queued_ns = req->taken_ns = 0;
+	req->reason = NULL;
+	req->is_cut = false;
+	req->status_unsent = 0;
 	reply_reset(&req->reply);
 	spool_fini(&req->spool);
 	http_parser_init(&req->parser, &req->head, &req->context->limits);
@@ -113,6 +117,29 @@ request_free(struct request **reqp)
 	spool_fini(&req->spool);
 	free_text(req);
 	free(req);
+}
+
+void
+request_begin(struct request *req)
+{
+	req->number = ++req->context->nbegun;
+	req->begun_ns = request_stamp(req);
+	req->reply.is_timed = req->context->is_timed;
+}
+
+void
+request_fail(struct request *req)
+{
+	request_cut(req, "no memory");
+	req->status_unsent = 500;
+}
+
+void
+request_cut(struct request *req, const char *why)
+{
+	if (req->reason == NULL)
+		req->reason = why;
+	req->is_cut = true;
 }
 
 struct request *

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "clock.h"
 #include "http_head.h"
 #include "peer.h"
 #include "pool.h"
@@ -35,6 +36,8 @@ struct request_context {
 	bool multiprocess;    /* there are other workers */
 	bool multithread;     /* the pool has more than one thread */
 	bool keep_alive;      /* keepalive is not 0 */
+	bool is_timed;        /* the access log wants to know times */
+	uint64_t nbegun;      /* (loop) requests, ever */
 	atomic_bool draining; /* set by the loop: keep no connection alive */
 	struct budget memory; /* (loop) heads, bodies, replies not taken */
 	struct completion_list completions;
@@ -63,6 +66,15 @@ struct request {
 	struct spool spool;        /* (loop) */
 	int spool_error;           /* (loop) errno of the spool, or 0 */
 	unsigned thread; /* number of the thread that ran it; 0 = none */
+
+	/* for the access log; the times only where context->is_timed */
+	uint64_t number;    /* (loop) of this worker's, from 1 */
+	uint64_t begun_ns;  /* (loop) its first byte */
+	uint64_t queued_ns; /* (loop) given to the pool */
+	uint64_t taken_ns;  /* by a thread, which writes it */
+	const char *reason; /* (loop) of its refusal or cut; NULL: neither */
+	bool is_cut;        /* (loop) not all of its reply could be sent */
+	int status_unsent;  /* (loop) to be told if none was sent; 0: 499 */
 };
 
 struct request *request_new(struct request_context *); /* NULL: ENOMEM */
@@ -74,6 +86,20 @@ void request_reset(struct request *);
  * ENOMEM, or ENOBUFS where the budget is used up. */
 int request_reserve(struct request *, size_t room);
 int request_append(struct request *, const char *data, size_t len);
+/* Its first byte is there. */
+void request_begin(struct request *);
+
+/* What the access log shall say of it, the first of these: no memory for its
+ * answer, or it was cut. */
+void request_fail(struct request *);
+void request_cut(struct request *, const char *why);
+
+/* Now, where somebody wants to know. */
+static inline uint64_t
+request_stamp(const struct request *req)
+{
+	return (req->context->is_timed ? clock_ns() : 0);
+}
 
 struct request *request_of_job(struct pool_job *);
 struct request *request_of_completion(struct completion *);

@@ -203,6 +203,7 @@ run_job(struct pool_job *job, void *arg UNUSED, unsigned thread)
 	struct request *req = request_of_job(job);
 
 	req->thread = thread;
+	req->taken_ns = request_stamp(req);
 	wsgi_run(req, thread);
 }
 
@@ -256,9 +257,10 @@ open_connections(struct worker *w, const struct heritage *heritage)
 	if (w->acceptor == NULL)
 		exit(WORKER_EXIT_FAILED);
 	if (heritage->accesslog_fd != -1)
-		w->access_log = access_log_open(heritage->accesslog_fd,
-		    (enum access_log_format)cfg->access_log_format,
-		    (size_t)cfg->log_buffer);
+		w->access_log = access_log_open(
+		    heritage->accesslog_fd, cfg, heritage->slot);
+	w->context.is_timed =
+	    w->access_log != NULL && access_log_is_timed(w->access_log);
 	settings.access_log = w->access_log;
 	settings.arg = w->acceptor;
 	w->conns = conn_list_open(&settings);
@@ -445,8 +447,8 @@ leave(struct worker *w)
 	uint64_t now_ms = clock_ms();
 	unsigned seconds = QUICK_EXIT_SECONDS;
 
-	if (w->access_log != NULL)
-		access_log_flush(w->access_log);
+	conn_list_abandon(w->conns, w->quick ? "stopped" : "graceful_timeout");
+	access_log_close(&w->access_log);
 	if (!w->quick && w->drained_by_ms > now_ms)
 		seconds += (unsigned)((w->drained_by_ms - now_ms) / 1000);
 	sigaction(SIGALRM, &sa, NULL);

@@ -58,7 +58,8 @@ SECTION_OF = {
         " limit_request_fields limit_request_field_size max_head_size"
         " max_body_size body_buffer spool_dir outbuf_high_watermark"
         " server_header",
-        "log": "errorlog loglevel accesslog access_log_format log_buffer",
+        "log": "errorlog loglevel accesslog access_log_format log_buffer"
+        " syslog_facility syslog_prefix",
     }.items()
     for name in names.split()
 }

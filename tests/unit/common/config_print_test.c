@@ -39,6 +39,8 @@ change(struct config *cfg, const struct option_row *row, int variant)
 	    {"wsgi_app", "a.b:c.d()", "\xc3\xa4"},
 	    {"python", "3.9", "/srv/a b;c"},
 	    {"health_path", "/;b=c[d]", "/\xc3\xa4"},
+	    {"access_log_format", "\"%r\";c=%s#", "json"},
+	    {"syslog_prefix", "a-b_c./9", "x"},
 	};
 	char text[CONFIG_STRING_MAX + 1];
 	int64_t *number = (void *)((char *)cfg + row->field);

@@ -195,7 +195,7 @@ Test(config, reads_each_type)
 	cr_expect_str_eq(cfg->wsgi_app, "a.b:c.d()");
 	cr_expect_str_eq(cfg->chdir, "/srv/my app");
 	cr_expect_eq(cfg->loglevel, LOG_LEVEL_CRITICAL);
-	cr_expect_eq(cfg->access_log_format, ACCESS_LOG_COMMON);
+	cr_expect_str_eq(cfg->access_log_format, "common");
 	cr_assert_eq(cfg->env.count, 3);
 	cr_expect_str_eq(cfg->env.items[0], "Path=a=b;c");
 	cr_expect_str_eq(cfg->env.items[1], "EMPTY=");

@@ -34,7 +34,8 @@ Test(options, has_the_defaults_of_the_manual)
 	    "max_buffered = 512m\nhealth_path =\n"
 	    "server_header = cgthread\n"
 	    "\n[log]\nerrorlog = -\nloglevel = info\naccesslog = -\n"
-	    "access_log_format = combined\nlog_buffer = 1m\n";
+	    "access_log_format = combined\nlog_buffer = 1m\n"
+	    "syslog_facility = user\nsyslog_prefix = cgthread\n";
 	/* clang-format on */
 	struct config *cfg = config_new();
 	char *text = text_of(cfg, true);
@@ -44,7 +45,7 @@ Test(options, has_the_defaults_of_the_manual)
 	cr_expect_eq(cfg->thread_stack_size, 8 << 20);
 	cr_expect_eq(cfg->socket_mode, 0660);
 	cr_expect_eq(cfg->loglevel, LOG_LEVEL_INFO);
-	cr_expect_eq(cfg->access_log_format, ACCESS_LOG_COMBINED);
+	cr_expect_str_eq(cfg->access_log_format, "combined");
 	free(text);
 	config_free(&cfg);
 	cr_expect_null(cfg);

@@ -1,0 +1,256 @@
+/* log_sink - see log_sink.h. */
+#include "log_sink.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "clock.h"
+#include "fd.h"
+#include "log.h"
+
+/* A log that cannot be written is told of once in so long. */
+#define TELL_FAILURE_MS 10000
+
+/* So often a syslog daemon that has gone is looked for. */
+#define RECONNECT_MS 1000
+
+struct log_sink {
+	int fd;
+	bool is_socket;
+	bool is_stream; /* shared with other workers: whole lines per write */
+	const struct syslog_target *syslog; /* NULL: none */
+	uint64_t reconnect_ms;              /* not before then */
+	char *buffer;                       /* lines that wait */
+	size_t len, size, line_max;
+	unsigned long lost; /* lines, not told yet */
+	int why;            /* errno: EAGAIN, or what the last one failed of */
+	uint64_t told_ms;   /* when such a failure was told; 0: never */
+};
+
+struct log_sink *
+log_sink_open(
+    int fd, size_t size, size_t line_max, const struct syslog_target *target)
+{
+	struct log_sink *sink = calloc(1, sizeof(*sink));
+	struct stat st;
+
+	if (sink == NULL)
+		return (NULL);
+	sink->fd = fd;
+	sink->syslog = target;
+	sink->line_max = line_max;
+	sink->size = size > 2 * line_max ? size : 2 * line_max;
+	sink->buffer = malloc(sink->size);
+	sink->is_socket = fd_is_socket(fd);
+	sink->is_stream =
+	    sink->is_socket || (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode));
+	if (sink->buffer == NULL) {
+		free(sink);
+		return (NULL);
+	}
+	return (sink);
+}
+
+static void
+lose(struct log_sink *sink, unsigned long lines, int why)
+{
+	sink->lost += lines;
+	sink->why = why;
+}
+
+static bool
+is_told_lately(const struct log_sink *sink)
+{
+	return (
+	    sink->told_ms != 0 && clock_ms() - sink->told_ms < TELL_FAILURE_MS);
+}
+
+static void
+tell_lost(struct log_sink *sink)
+{
+	if (sink->lost == 0)
+		return;
+	if (sink->why == EAGAIN) {
+		log_warnx("access log: %lu lines lost, its reader was too slow",
+		    sink->lost);
+	} else if (!is_told_lately(sink)) {
+		errno = sink->why;
+		log_warn("access log: %lu lines lost", sink->lost);
+		sink->told_ms = clock_ms();
+	} else {
+		return; /* later, with those that follow */
+	}
+	sink->lost = 0;
+}
+
+static unsigned long
+count_lines(const char *text, size_t len)
+{
+	const char *end = text + len;
+	unsigned long n = 0;
+
+	while ((text = memchr(text, '\n', (size_t)(end - text))) != NULL) {
+		n++;
+		text++;
+	}
+	return (n);
+}
+
+char *
+log_sink_room(struct log_sink *sink)
+{
+	if (sink->size - sink->len < sink->line_max)
+		log_sink_flush(sink);
+	if (sink->size - sink->len >= sink->line_max)
+		return (sink->buffer + sink->len);
+	lose(sink, 1, EAGAIN);
+	return (NULL);
+}
+
+void
+log_sink_commit(struct log_sink *sink, size_t len)
+{
+	DIAG(len <= sink->line_max && len > 0);
+	sink->len += len;
+}
+
+/* ---- a file, a pipe, a stream ---- */
+
+/* How much to write at once: to a pipe no more than the kernel keeps whole. */
+static size_t
+piece(const struct log_sink *sink, const char *from, size_t len)
+{
+	const char *newline;
+
+	if (!sink->is_stream || len <= PIPE_BUF)
+		return (len);
+	newline = memrchr(from, '\n', PIPE_BUF);
+	if (newline == NULL)
+		newline = memchr(from, '\n', len);
+	return ((size_t)(newline - from) + 1);
+}
+
+/* How much of the buffer is done with. */
+static size_t
+write_lines(struct log_sink *sink)
+{
+	size_t done = 0;
+	ssize_t n = 0;
+
+	while (done < sink->len) {
+		n = fd_write_now(sink->fd, sink->is_socket, sink->buffer + done,
+		    piece(sink, sink->buffer + done, sink->len - done));
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			break;
+		done += (size_t)n;
+	}
+	if (n == -1 && errno != EAGAIN) { /* nobody will ever read these */
+		lose(sink, count_lines(sink->buffer + done, sink->len - done),
+		    errno);
+		done = sink->len;
+	}
+	return (done);
+}
+
+/* ---- syslog ---- */
+
+/* The daemon's end is another one since it was started again. */
+static bool
+reconnect(struct log_sink *sink)
+{
+	uint64_t now_ms = clock_ms();
+
+	if (now_ms < sink->reconnect_ms)
+		return (false);
+	sink->reconnect_ms = now_ms + RECONNECT_MS;
+	return (syslog_target_connect(sink->syslog, sink->fd) == 0);
+}
+
+/* 0, or an error number; EAGAIN: later. */
+static int
+send_line(struct log_sink *sink, char *header, size_t header_len, char *line,
+    size_t len)
+{
+	struct iovec parts[] = {{.iov_base = header, .iov_len = header_len},
+	    {.iov_base = line, .iov_len = len}};
+	struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
+	bool again = true;
+
+	while (sendmsg(sink->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == -1) {
+		if (errno == EINTR)
+			continue;
+		if (errno == ENOBUFS)
+			return (EAGAIN);
+		if (errno == EAGAIN || errno == EMSGSIZE || !again ||
+		    !reconnect(sink))
+			return (errno);
+		again = false;
+	}
+	return (0);
+}
+
+static size_t
+send_lines(struct log_sink *sink)
+{
+	char header[SYSLOG_HEADER_SIZE], *from, *newline;
+	size_t header_len, done = 0;
+	int error;
+
+	header_len =
+	    syslog_target_header(sink->syslog, SYSLOG_INFO, time(NULL), header);
+	while (done < sink->len) {
+		from = sink->buffer + done;
+		newline = memchr(from, '\n', sink->len - done);
+		error = send_line(
+		    sink, header, header_len, from, (size_t)(newline - from));
+		if (error == EAGAIN)
+			break;
+		if (error != 0)
+			lose(sink, 1, error);
+		done += (size_t)(newline - from) + 1;
+	}
+	return (done);
+}
+
+/* ---- either ---- */
+
+bool
+log_sink_flush(struct log_sink *sink)
+{
+	size_t done = 0;
+
+	if (sink->len > 0)
+		done =
+		    sink->syslog != NULL ? send_lines(sink) : write_lines(sink);
+	memmove(sink->buffer, sink->buffer + done, sink->len - done);
+	sink->len -= done;
+	if (sink->len == 0)
+		tell_lost(sink);
+	return (sink->len == 0);
+}
+
+void
+log_sink_close(struct log_sink **sinkp)
+{
+	struct log_sink *sink = *sinkp;
+
+	*sinkp = NULL;
+	if (sink == NULL)
+		return;
+	sink->told_ms = 0;
+	if (!log_sink_flush(sink)) {
+		lose(sink, count_lines(sink->buffer, sink->len), EAGAIN);
+		tell_lost(sink);
+	}
+	free(sink->buffer);
+	free(sink);
+}
