@@ -69,3 +69,27 @@ string_copy(const char *text)
 		fatal("copy of %zu bytes", strlen(text));
 	return (copy);
 }
+
+static bool
+is_blank(char c)
+{
+	return (c == ' ' || c == '\t');
+}
+
+bool
+string_item(const char **at, const char **item, size_t *len)
+{
+	const char *start = *at, *end;
+
+	if (start == NULL)
+		return (false);
+	end = strchrnul(start, ',');
+	*at = *end == ',' ? end + 1 : NULL;
+	while (start < end && is_blank(*start))
+		start++;
+	while (end > start && is_blank(end[-1]))
+		end--;
+	*item = start;
+	*len = (size_t)(end - start);
+	return (true);
+}

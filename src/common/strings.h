@@ -6,6 +6,7 @@
 #ifndef CGTHREAD_STRINGS_H
 #define CGTHREAD_STRINGS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct strings {
@@ -21,5 +22,12 @@ void strings_clear(struct strings *);
 
 /* One string on its own: strdup(3), but out of memory is fatal. */
 char *string_copy(const char *);
+
+/*
+ * The next of several items with commas between them, without the blanks around
+ * it; it may be empty.  *at is where to go on, the text at first; false at the
+ * end.
+ */
+bool string_item(const char **at, const char **item, size_t *len);
 
 #endif

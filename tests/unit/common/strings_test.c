@@ -3,7 +3,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "guarded.h"
+#include "macros.h"
 #include "strings.h"
 
 Test(strings, is_an_empty_argv_when_new)
@@ -88,4 +91,22 @@ Test(strings, can_be_used_again_when_cleared)
 	cr_expect_str_eq(list.items[0], "b");
 	strings_fini(&list);
 	cr_expect_null(list.items);
+}
+
+Test(strings, item_is_what_stands_between_commas)
+{
+	static const char *const want[] = {"a", "b c", "", "d"};
+	const char *at = guarded_text(" a,b c\t, ,d"), *item;
+	size_t i = 0, len;
+
+	for (; string_item(&at, &item, &len); i++) {
+		cr_assert_lt(i, nitems(want));
+		cr_expect_eq(len, strlen(want[i]));
+		cr_expect_eq(strncmp(item, want[i], len), 0, "%zu", i);
+	}
+	cr_expect_eq(i, nitems(want));
+	at = guarded_text("");
+	cr_expect(string_item(&at, &item, &len));
+	cr_expect_eq(len, 0);
+	cr_expect_not(string_item(&at, &item, &len));
 }
