@@ -14,6 +14,7 @@
 #include "ini_reader.h"
 #include "log.h"
 #include "option_value.h"
+#include "proxy_option.h"
 #include "suggest.h"
 
 /* Names of the server's own in the environment. */
@@ -464,6 +465,7 @@ config_check(const struct config *cfg, FILE *err)
 	rows = config_options(&count);
 	for (i = 0; i < count; i++)
 		errors += check_row(cfg, &rows[i], err);
+	errors += proxy_option_check(cfg, err);
 	if (*cfg->wsgi_app == '\0' && !cfg->is_partial) {
 		errors++;
 		fputs("wsgi_app: not set: name the application in [app], or as "

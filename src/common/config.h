@@ -23,6 +23,11 @@
 #include "option.h"
 #include "strings.h"
 
+enum remote_addr_from { REMOTE_ADDR_PEER, REMOTE_ADDR_FORWARDED };
+enum header_map { HEADER_MAP_DROP, HEADER_MAP_REFUSE };
+enum url_scheme { URL_SCHEME_HTTP, URL_SCHEME_HTTPS };
+enum proxy_mode { PROXY_OFF, PROXY_V1, PROXY_V2, PROXY_AUTO };
+
 struct config {
 	/* [server] */
 	struct strings bind;       /* HOST:PORT, unix:PATH, fd://N */
@@ -62,6 +67,21 @@ struct config {
 	int64_t outbuf_high_watermark; /* bytes of an unsent reply */
 	int64_t max_buffered; /* bytes of heads, bodies and unsent replies */
 	char *server_header;  /* "" = send none */
+
+	/* [proxy]; items of these lists may be several, with commas */
+	struct strings forwarded_allow_ips;     /* see cidr.h */
+	struct strings forwarded_headers;       /* see proxy_option.h */
+	int64_t forwarded_hops;                 /* proxies, from us outwards */
+	int64_t remote_addr_from;               /* enum remote_addr_from */
+	struct strings secure_scheme_headers;   /* "HEADER=VALUE" */
+	struct strings forwarder_headers;       /* with an underscore */
+	int64_t header_map;                     /* enum header_map */
+	int64_t clear_untrusted, log_untrusted; /* 0 or 1 */
+	int64_t url_scheme;                     /* enum url_scheme */
+	char *url_prefix;                       /* "" or "/path" */
+	char *server_name;
+	int64_t proxy_protocol;         /* enum proxy_mode */
+	struct strings proxy_allow_ips; /* see cidr.h */
 
 	/* [log] */
 	char *errorlog;   /* path, "-" for standard error, or syslog's */

@@ -11,6 +11,7 @@
 #include "log_format.h"
 #include "macros.h"
 #include "syslog_target.h"
+#include "proxy_option.h"
 
 #define KIB  (INT64_C(1) << 10)
 #define MIB  (INT64_C(1) << 20)
@@ -28,6 +29,29 @@ static option_check_fn check_log_format, check_log_target, check_syslog_prefix;
 
 static const char *const log_levels[] = {
     "debug", "info", "warning", "error", "critical", NULL};
+static const char *const off_on[] = {"off", "on", NULL};
+static const char *const remote_addrs[] = {
+    [REMOTE_ADDR_PEER] = "peer",
+    [REMOTE_ADDR_FORWARDED] = "forwarded",
+    NULL,
+};
+static const char *const header_maps[] = {
+    [HEADER_MAP_DROP] = "drop",
+    [HEADER_MAP_REFUSE] = "refuse",
+    NULL,
+};
+static const char *const url_schemes[] = {
+    [URL_SCHEME_HTTP] = "http",
+    [URL_SCHEME_HTTPS] = "https",
+    NULL,
+};
+static const char *const proxy_modes[] = {
+    [PROXY_OFF] = "off",
+    [PROXY_V1] = "v1",
+    [PROXY_V2] = "v2",
+    [PROXY_AUTO] = "auto",
+    NULL,
+};
 
 /* clang-format off */
 static const struct option_row rows[] = {
@@ -171,6 +195,69 @@ static const struct option_row rows[] = {
 	{ "http", "server_header", OPTION_STRING, FIELD(server_header), 0, TEXT,
 	  "cgthread", NULL, "TEXT",
 	  "Value of the Server header; empty = send none", NULL },
+
+	{ "proxy", "forwarded_allow_ips", OPTION_LIST,
+	  FIELD(forwarded_allow_ips), 1, TEXT,
+	  "127.0.0.1,::1,unix", NULL, "NETWORKS",
+	  "Trusted proxies: addresses, networks, unix or *; repeatable",
+	  proxy_check_networks },
+	{ "proxy", "forwarded_headers", OPTION_LIST, FIELD(forwarded_headers),
+	  1, TEXT,
+	  "", NULL, "HEADERS",
+	  "Headers that they set and that count: see the manual; repeatable",
+	  proxy_check_fields },
+	{ "proxy", "forwarded_hops", OPTION_NUMBER, FIELD(forwarded_hops),
+	  1, 64,
+	  "1", NULL, "NUMBER",
+	  "Proxies that a request passes, each of which adds to these headers",
+	  NULL },
+	{ "proxy", "remote_addr_from", OPTION_CHOICE, FIELD(remote_addr_from),
+	  0, 0,
+	  "peer", remote_addrs, "WHERE",
+	  "What REMOTE_ADDR is: peer, or forwarded for the client's own",
+	  NULL },
+	{ "proxy", "secure_scheme_headers", OPTION_LIST,
+	  FIELD(secure_scheme_headers), 1, TEXT,
+	  "", NULL, "HEADER=VALUE",
+	  "Headers of trusted proxies that mean https: HEADER=VALUE; repeatable",
+	  proxy_check_secure },
+	{ "proxy", "forwarder_headers", OPTION_LIST, FIELD(forwarder_headers),
+	  1, TEXT,
+	  "", NULL, "HEADERS",
+	  "Headers with underscores taken from trusted proxies; repeatable",
+	  proxy_check_forwarder },
+	{ "proxy", "header_map", OPTION_CHOICE, FIELD(header_map), 0, 0,
+	  "drop", header_maps, "WHAT",
+	  "What becomes of other headers with underscores: drop, or refuse",
+	  NULL },
+	{ "proxy", "clear_untrusted", OPTION_CHOICE, FIELD(clear_untrusted),
+	  0, 0,
+	  "on", off_on, "WHETHER",
+	  "Whether the application is spared forwarded headers of others: on, off",
+	  NULL },
+	{ "proxy", "log_untrusted", OPTION_CHOICE, FIELD(log_untrusted), 0, 0,
+	  "off", off_on, "WHETHER",
+	  "Whether forwarded headers of others are logged: on, off", NULL },
+	{ "proxy", "url_scheme", OPTION_CHOICE, FIELD(url_scheme), 0, 0,
+	  "http", url_schemes, "SCHEME",
+	  "Scheme of requests where no proxy tells: http or https", NULL },
+	{ "proxy", "url_prefix", OPTION_STRING, FIELD(url_prefix), 0, TEXT,
+	  "", NULL, "PATH",
+	  "Path that the application is found at, its SCRIPT_NAME; empty = /",
+	  proxy_check_prefix },
+	{ "proxy", "server_name", OPTION_STRING, FIELD(server_name), 1, TEXT,
+	  "localhost", NULL, "NAME",
+	  "SERVER_NAME on a unix socket, where a request has no Host",
+	  proxy_check_name },
+	{ "proxy", "proxy_protocol", OPTION_CHOICE, FIELD(proxy_protocol), 0, 0,
+	  "off", proxy_modes, "VERSION",
+	  "PROXY protocol that connections begin with: off, v1, v2 or auto",
+	  NULL },
+	{ "proxy", "proxy_allow_ips", OPTION_LIST, FIELD(proxy_allow_ips),
+	  1, TEXT,
+	  "127.0.0.1,::1,unix", NULL, "NETWORKS",
+	  "Peers that may speak it: addresses, networks, unix or *; repeatable",
+	  proxy_check_networks },
 
 	{ "log", "errorlog", OPTION_STRING, FIELD(errorlog), 1, TEXT,
 	  "-", NULL, "FILE",

@@ -93,3 +93,21 @@ string_item(const char **at, const char **item, size_t *len)
 	*len = (size_t)(end - start);
 	return (true);
 }
+
+/* No strncasecmp(3): applications set a locale. */
+static char
+lower(char c)
+{
+	return (c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
+}
+
+bool
+string_same(const char *a, const char *b, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if (lower(a[i]) != lower(b[i]))
+			return (false);
+	return (true);
+}

@@ -23,6 +23,9 @@ void strings_clear(struct strings *);
 /* One string on its own: strdup(3), but out of memory is fatal. */
 char *string_copy(const char *);
 
+/* Are len bytes of both the same, but for the case of ASCII letters? */
+bool string_same(const char *a, const char *b, size_t len);
+
 /*
  * The next of several items with commas between them, without the blanks around
  * it; it may be empty.  *at is where to go on, the text at first; false at the

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "clock.h"
 #include "conn_private.h"
+#include "conn_proxy.h"
 #include "fork_guard.h"
 #include "log.h"
 #include "macros.h"
@@ -24,7 +25,10 @@ static const struct {
 	    struct conn *); /* NULL: nothing to do but wait */
 } states[] = {
     /* clang-format off */
-	[CONN_IDLE] = { "idle", TO(HEAD) | TO(CLOSED), conn_step_idle },
+	[CONN_IDLE] = { "idle",
+	    TO(PROXY) | TO(HEAD) | TO(CLOSED), conn_step_idle },
+	[CONN_PROXY] = { "proxy",
+	    TO(IDLE) | TO(HEAD) | TO(CLOSED), conn_step_proxy },
 	[CONN_HEAD] = { "head",
 	    TO(IDLE) | TO(BODY) | TO(RUNNING) | TO(REPLYING) | TO(CLOSED),
 	    conn_step_head },
@@ -147,7 +151,8 @@ conn_open(struct conn_list *list, int fd, const struct peer *peer,
 	c->writable = true;
 	c->list = list;
 	c->local = local;
-	c->peer = *peer;
+	conn_set_peer(c, peer);
+	c->wants_proxy = list->settings.context->proxy.protocol != PROXY_OFF;
 	deadline_init(&c->deadline);
 	event_assign(&c->event, list->settings.base, fd,
 	    EV_READ | EV_WRITE | EV_CLOSED | EV_PERSIST | EV_ET, on_event, c);

@@ -4,7 +4,7 @@
 
 #include "check.h"
 #include "clock.h"
-#include "conn_private.h"
+#include "conn_proxy.h"
 #include "log.h"
 #include "macros.h"
 
@@ -135,6 +135,8 @@ static enum conn_step
 on_deadline(struct conn *c, const struct deadline_queue *queue)
 {
 	switch (c->state) {
+	case CONN_PROXY:
+		return (conn_refuse_proxy(c, "header_timeout"));
 	case CONN_HEAD:
 		/* Empty lines before a request are not one yet. */
 		if (request_line_text(c->req).len == 0)

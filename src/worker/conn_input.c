@@ -5,19 +5,11 @@
 #include <sys/socket.h>
 
 #include "check.h"
-#include "conn_private.h"
+#include "conn_input.h"
+#include "conn_proxy.h"
 #include "log.h"
 
 static enum conn_step take_head(struct conn *, size_t used);
-
-/* Room for one read of a head. */
-#define READ_MIN 1024
-
-enum input {
-	INPUT_SOME,
-	INPUT_NONE,  /* nothing there: wait for an edge */
-	INPUT_ENDED, /* the peer has closed, or the connection broke */
-};
 
 /*
  * Reads once.  Less than was asked for means that the socket is empty, and
@@ -25,13 +17,13 @@ enum input {
  * edge, which no other will tell of, so whoever needs more has to look once
  * again.
  */
-static enum input
+static enum conn_input
 read_some(struct conn *c, void *buf, size_t size, size_t *len)
 {
 	ssize_t n;
 
 	if (!c->readable && !c->read_short)
-		return (INPUT_NONE);
+		return (CONN_INPUT_NONE);
 	c->read_short = false;
 	do
 		n = recv(c->fd, buf, size, MSG_DONTWAIT);
@@ -40,16 +32,23 @@ read_some(struct conn *c, void *buf, size_t size, size_t *len)
 		c->read_short = (size_t)n < size && !c->peer_closed;
 		c->readable = !c->read_short;
 		*len = (size_t)n;
-		return (INPUT_SOME);
+		return (CONN_INPUT_SOME);
 	}
 	if (n == -1 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
 		c->readable = false;
-		return (INPUT_NONE);
+		return (CONN_INPUT_NONE);
 	}
-	return (INPUT_ENDED);
+	return (CONN_INPUT_ENDED);
 }
 
 /* ---- the head ---- */
+
+void
+conn_begin_request(struct conn *c, struct request *req)
+{
+	req->peer = c->peer;
+	req->hidden = req->context->proxy.hidden[c->is_trusted];
+}
 
 static struct request *
 new_request(struct conn *c)
@@ -65,9 +64,9 @@ new_request(struct conn *c)
 		return (NULL);
 	req->reply.fd = c->fd;
 	req->conn = c;
-	req->peer = c->peer;
 	req->local = c->local;
 	request_begin(req);
+	conn_begin_request(c, req);
 	return (req);
 }
 
@@ -132,18 +131,30 @@ conn_step_idle(struct conn *c)
 		log_warn("new request");
 		return (CONN_CLOSE);
 	}
-	conn_enter(c, CONN_HEAD);
+	conn_enter(c, c->wants_proxy ? CONN_PROXY : CONN_HEAD);
 	return (CONN_MORE);
 }
 
-/* Not a byte came: a keep-alive connection ended, or the edge was an old one.
- */
-static enum conn_step
-back_to_idle(struct conn *c, enum input input)
+enum conn_step
+conn_back_to_idle(struct conn *c, enum conn_input input)
 {
 	conn_recycle_request(c);
 	conn_enter(c, CONN_IDLE);
-	return (input == INPUT_ENDED ? CONN_CLOSE : CONN_MORE);
+	return (input == CONN_INPUT_ENDED ? CONN_CLOSE : CONN_MORE);
+}
+
+enum conn_input
+conn_read_text(struct conn *c)
+{
+	struct request *req = c->req;
+	enum conn_input input;
+	size_t len;
+
+	input = read_some(
+	    c, req->text + req->text_len, req->text_size - req->text_len, &len);
+	if (input == CONN_INPUT_SOME)
+		req->text_len += len;
+	return (input);
 }
 
 /* RFC 9110 15.6.4; errno says whose limit it is. */
@@ -161,8 +172,8 @@ conn_step_head(struct conn *c)
 {
 	struct request *req = c->req;
 	enum http_result result = HTTP_INCOMPLETE;
-	enum input input;
-	size_t used, len;
+	enum conn_input input;
+	size_t used;
 
 	if (req->text_len > req->parsed) {
 		req->parsed = req->text_len;
@@ -174,17 +185,14 @@ conn_step_head(struct conn *c)
 	if (result == HTTP_BAD)
 		return (conn_refuse(c, req->parser.error.status,
 		    req->parser.error.reason, NULL));
-	if (request_reserve(req, READ_MIN) == -1)
+	if (request_reserve(req, CONN_READ_MIN) == -1)
 		return (no_room(c, "memory for the head"));
-	input = read_some(
-	    c, req->text + req->text_len, req->text_size - req->text_len, &len);
-	if (input == INPUT_SOME) {
-		req->text_len += len;
+	input = conn_read_text(c);
+	if (input == CONN_INPUT_SOME)
 		return (CONN_MORE);
-	}
 	if (req->text_len == 0)
-		return (back_to_idle(c, input));
-	if (input == INPUT_ENDED)
+		return (conn_back_to_idle(c, input));
+	if (input == CONN_INPUT_ENDED)
 		return (CONN_CLOSE);
 	/* One deadline for all of the head, however it drips in; a first
 	 * request's has run since the connection was accepted. */
@@ -304,8 +312,11 @@ take_head(struct conn *c, size_t used)
 {
 	struct request *req = c->req;
 	enum http_result result;
+	const char *why;
 
 	req->head_len = req->text_used = used;
+	if ((why = conn_judge(c)) != NULL)
+		return (conn_refuse(c, 400, why, NULL));
 	conn_enter(c, CONN_BODY);
 	deadline_cancel(&c->deadline);
 	if (req->head.framing == HTTP_BODY_LENGTH &&
@@ -321,12 +332,12 @@ take_head(struct conn *c, size_t used)
 }
 
 /* Straight into the spool: no parser stands between. */
-static enum input
+static enum conn_input
 read_counted(struct conn *c, enum http_result *result)
 {
 	struct request *req = c->req;
 	uint64_t left = req->head.content_length - spool_len(&req->spool);
-	enum input input;
+	enum conn_input input;
 	size_t room, len;
 	void *to;
 
@@ -334,10 +345,10 @@ read_counted(struct conn *c, enum http_result *result)
 	*result = HTTP_BAD;
 	if (to == NULL) {
 		req->spool_error = errno;
-		return (INPUT_SOME);
+		return (CONN_INPUT_SOME);
 	}
 	input = read_some(c, to, room < left ? room : (size_t)left, &len);
-	if (input != INPUT_SOME)
+	if (input != CONN_INPUT_SOME)
 		return (input);
 	/* It may be the read that was short, not the socket. */
 	if (len == left)
@@ -346,19 +357,19 @@ read_counted(struct conn *c, enum http_result *result)
 		req->spool_error = errno;
 	else
 		*result = len == left ? HTTP_COMPLETE : HTTP_INCOMPLETE;
-	return (INPUT_SOME);
+	return (CONN_INPUT_SOME);
 }
 
-static enum input
+static enum conn_input
 read_chunked(struct conn *c, enum http_result *result)
 {
 	struct request *req = c->req;
 	char *data = c->list->scratch;
-	enum input input;
+	enum conn_input input;
 	size_t len, used;
 
 	input = read_some(c, data, CONN_SCRATCH_SIZE, &len);
-	if (input != INPUT_SOME)
+	if (input != CONN_INPUT_SOME)
 		return (input);
 	*result =
 	    http_parser_chunked(&req->parser, data, len, &used, on_body, c);
@@ -368,14 +379,14 @@ read_chunked(struct conn *c, enum http_result *result)
 		req->spool_error = errno;
 		*result = HTTP_BAD;
 	}
-	return (INPUT_SOME);
+	return (CONN_INPUT_SOME);
 }
 
 enum conn_step
 conn_step_body(struct conn *c)
 {
 	enum http_result result = HTTP_BAD;
-	enum input input;
+	enum conn_input input;
 
 	if (c->owes_continue && c->writable)
 		send_continue(c);
@@ -383,9 +394,9 @@ conn_step_body(struct conn *c)
 		input = read_counted(c, &result);
 	else
 		input = read_chunked(c, &result);
-	if (input == INPUT_NONE)
+	if (input == CONN_INPUT_NONE)
 		return (CONN_WAIT);
-	if (input == INPUT_ENDED)
+	if (input == CONN_INPUT_ENDED)
 		return (CONN_CLOSE);
 	c->owes_continue = false; /* it has not waited for it */
 	if (result == HTTP_INCOMPLETE)
@@ -440,9 +451,9 @@ conn_step_lingering(struct conn *c)
 	size_t len;
 
 	switch (read_some(c, c->list->scratch, CONN_SCRATCH_SIZE, &len)) {
-	case INPUT_SOME:
+	case CONN_INPUT_SOME:
 		return (CONN_MORE);
-	case INPUT_NONE:
+	case CONN_INPUT_NONE:
 		return (CONN_WAIT);
 	default:
 		return (CONN_CLOSE);

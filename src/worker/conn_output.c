@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 
 #include "check.h"
-#include "conn_private.h"
+#include "conn_input.h"
 #include "log.h"
 
 /* Objects of the interpreter's that have been sent: back to who may free them. */

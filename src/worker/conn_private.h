@@ -1,6 +1,7 @@
 /*
  * conn_private - what the parts of conn share: conn.c has the life, the events
- * and the timers, conn_input.c what is read, conn_output.c what is sent.
+ * and the timers, conn_input.c what is read, conn_output.c what is sent,
+ * conn_proxy.c who is at its other end.
  */
 #ifndef CGTHREAD_CONN_PRIVATE_H
 #define CGTHREAD_CONN_PRIVATE_H
@@ -16,6 +17,7 @@
 
 enum conn_state {
 	CONN_IDLE,    /* no request; waits for a first byte */
+	CONN_PROXY,   /* reading what a proxy says of the connection */
 	CONN_HEAD,    /* reading the request line and fields */
 	CONN_BODY,    /* reading the body */
 	CONN_RUNNING, /* a thread has the request, or will; its reply streams */
@@ -41,6 +43,8 @@ struct conn {
 	bool read_short;         /* the last read got less than it could */
 	bool peer_closed;        /* FIN seen: reading will end in 0 */
 	bool in_work;            /* stands in the list's work */
+	bool wants_proxy;        /* may begin, or must, with a PROXY header */
+	bool is_trusted;         /* peer's forwarded fields count */
 	bool linger;             /* close only once the peer has stopped */
 	bool owes_continue;      /* the client waits for "100 Continue" */
 	struct peer peer;
@@ -68,6 +72,8 @@ struct conn_list {
 	uint64_t nrequests; /* ended, ever */
 	uint64_t now_ms;    /* of this callback */
 	struct saturation saturation;
+	uint64_t untrusted_told_ms; /* when conn_proxy.c last told */
+	unsigned untrusted_count;   /* requests since then */
 	struct event timer;
 	uint64_t timer_at_ms; /* DEADLINE_NEVER: not armed */
 	struct deadline_queue header, body, queue, keepalive, send, linger;
@@ -110,12 +116,6 @@ enum conn_step conn_health(struct conn *);
 /* No thread has time for the request, by the limit of that name: 503, and the
  * connection stays. */
 enum conn_step conn_busy(struct conn *, const char *why);
-
-/*
- * A next request, with what the one in hand had already read of it.  NULL:
- * ENOMEM. c->req is still the one in hand.
- */
-struct request *conn_next_request(struct conn *);
 
 /* The machine goes on in the next turn. */
 void conn_yield(struct conn *);

@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-#include "http_char.h"
 #include "http_escape.h"
 #include "macros.h"
 #include "py_errors.h"
 #include "py_field.h"
 #include "py_file_wrapper.h"
 #include "py_input.h"
+#include "py_origin.h"
 #include "py_text.h"
 
 enum key {
@@ -111,12 +111,14 @@ put_names(const struct request_context *context)
 
 	if (wrapper == NULL)
 		return (-1);
-	if (put_named("SCRIPT_NAME", PyUnicode_FromString("")) == -1 ||
+	if (put_named("SCRIPT_NAME",
+		PyUnicode_FromString(context->proxy.prefix)) == -1 ||
 	    put_named("SERVER_SOFTWARE",
 		PyUnicode_FromString("cgthread/" CGTHREAD_VERSION)) == -1 ||
 	    put_named("wsgi.version", Py_BuildValue("(ii)", 1, 0)) == -1 ||
-	    put_named("wsgi.url_scheme", PyUnicode_InternFromString("http")) ==
-		-1 ||
+	    put_named("wsgi.url_scheme",
+		PyUnicode_InternFromString(
+		    context->proxy.is_https ? "https" : "http")) == -1 ||
 	    put_named("wsgi.errors", py_errors_new()) == -1 ||
 	    put_named("wsgi.multithread",
 		PyBool_FromLong(context->multithread)) == -1 ||
@@ -134,7 +136,7 @@ int
 py_environ_start(const struct request_context *context)
 {
 	common = PyDict_New();
-	if (common == NULL || make_strings() == -1)
+	if (common == NULL || make_strings() == -1 || py_origin_start() == -1)
 		return (-1);
 	return (put_names(context));
 }
@@ -191,14 +193,18 @@ put_protocol(struct extras *extras, const struct http_head *head)
 	    extras, KEY_SERVER_PROTOCOL, protocol, sizeof(protocol) - 1));
 }
 
-/* A target of "http://host" has no path, which is "/": RFC 9110 4.2.3. */
+/* A target of "http://host" has no path, which is "/": RFC 9110 4.2.3.  Of what
+ * SCRIPT_NAME has, there may be nothing left. */
 static int
-put_path(struct extras *extras, const char *path, size_t len)
+put_path(struct extras *extras, const struct request *req)
 {
+	const struct http_text *text = &req->head.path;
+	const char *path = req->text + text->offset + req->path_skip;
+	size_t len = text->len - req->path_skip;
 	PyObject *str;
 	char *plain;
 
-	if (len == 0)
+	if (text->len == 0)
 		return (put_text(extras, KEY_PATH_INFO, "/", 1));
 	if (memchr(path, '%', len) == NULL)
 		return (put_text(extras, KEY_PATH_INFO, path, len));
@@ -241,8 +247,7 @@ put_request_line(struct extras *extras, const struct request *req)
 
 	if (put_text(extras, KEY_REQUEST_METHOD, text + head->method.offset,
 		head->method.len) == -1 ||
-	    put_protocol(extras, head) == -1 ||
-	    put_path(extras, text + head->path.offset, head->path.len) == -1 ||
+	    put_protocol(extras, head) == -1 || put_path(extras, req) == -1 ||
 	    put_text(extras, KEY_QUERY_STRING, text + head->query.offset,
 		head->query.len) == -1)
 		return (-1);
@@ -273,7 +278,7 @@ put_peer(struct extras *extras, const struct peer *peer)
 		last.peer = *peer;
 		last.peer.port = 0;
 	}
-	if (peer->family == AF_UNIX)
+	if (peer->port == 0) /* of a unix socket, or not told by a proxy */
 		return (remove_port());
 	if (last.peer.port == peer->port &&
 	    last.texts[KEY_REMOTE_PORT].data != NULL)
@@ -284,51 +289,19 @@ put_peer(struct extras *extras, const struct peer *peer)
 	return (0);
 }
 
-/* "name", "name:port" or "[::1]:port": *port is behind the colon, or NULL. */
-static size_t
-split_host(const char *host, size_t len, const char **port)
-{
-	const char *colon = memrchr(host, ':', len);
-
-	*port = NULL;
-	if (colon == NULL || memchr(colon, ']', len - (size_t)(colon - host)))
-		return (len);
-	*port = colon + 1;
-	return ((size_t)(colon - host));
-}
-
-/* Applications make a number of it. */
-static bool
-is_port(const char *port, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		if (port[i] < '0' || port[i] > '9')
-			return (false);
-	return (len > 0 && len <= 5);
-}
-
 /* A unix socket has no name: the client's word for it has to do. */
 static int
 put_server_by_host(struct extras *extras, const struct request *req)
 {
-	const struct http_field *field =
-	    http_head_find(&req->head, req->text, "host");
-	const char *host = "localhost", *port = NULL;
-	size_t len = strlen(host), name_len = len;
+	struct py_origin_host host;
 
-	if (field != NULL && field->value.len > 0) {
-		host = req->text + field->value.offset;
-		len = field->value.len;
-		name_len = split_host(host, len, &port);
-	}
-	if (put_text(extras, KEY_SERVER_NAME, host, name_len) == -1)
+	py_origin_host(&host, req);
+	if (put_text(extras, KEY_SERVER_NAME, host.name, host.name_len) == -1)
 		return (-1);
-	if (port == NULL || !is_port(port, len - (size_t)(port - host)))
-		return (put_string(extras, KEY_SERVER_PORT, "80"));
-	return (put_text(
-	    extras, KEY_SERVER_PORT, port, len - (size_t)(port - host)));
+	if (host.port_len == 0)
+		return (put_string(extras, KEY_SERVER_PORT,
+		    req->context->proxy.is_https ? "443" : "80"));
+	return (put_text(extras, KEY_SERVER_PORT, host.port, host.port_len));
 }
 
 static int
@@ -394,33 +367,6 @@ update_last(struct extras *extras, const struct request *req, unsigned thread,
 
 /* ---- what is this request's alone ---- */
 
-/*
- * The host of a target like "http://host/path" is the one that counts, whatever
- * Host says: RFC 9112 3.2.2.
- */
-static int
-put_target_host(PyObject *environ, const struct request *req)
-{
-	const char *target = req->text + req->head.target.offset;
-	const char *end = req->text + req->head.path.offset, *host;
-	PyObject *value;
-	int result;
-
-	host = memmem(target, (size_t)(end - target), "://", 3);
-	if (host == NULL)
-		return (0);
-	host += 3;
-	if (host >= end ||
-	    !http_chars_are(host, (size_t)(end - host), HTTP_CHAR_HOST))
-		return (0);
-	value = py_text_new(host, (size_t)(end - host));
-	if (value == NULL)
-		return (-1);
-	result = PyDict_SetItem(environ, keys[KEY_HTTP_HOST], value);
-	Py_DECREF(value);
-	return (result);
-}
-
 static int
 put_extras(PyObject *environ, struct extras *extras)
 {
@@ -454,9 +400,7 @@ fill(PyObject *environ, struct extras *extras, const struct request *req,
 		return (-1);
 	if (py_field_add_all(environ, req) == -1)
 		return (-1);
-	if (req->head.path.offset > req->head.target.offset)
-		return (put_target_host(environ, req));
-	return (0);
+	return (py_origin_put(environ, req));
 }
 
 PyObject *

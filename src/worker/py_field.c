@@ -81,6 +81,7 @@ static struct known_field {
 
 static struct known_field *by_length[KNOWN_LENGTH_MAX + 1]; /* (const) */
 static PyObject *key_content_length;                        /* (const) */
+static const struct proxy_rules *proxy_rules;               /* (const) */
 
 /*
  * What is known of a field's name, found by its bytes as they were sent.  The
@@ -91,7 +92,8 @@ struct field_name {
 	PyObject *key;                /* NULL: the field is dropped */
 	struct py_text_cache *values; /* NULL: not kept */
 	enum field_rule rule;
-	uint8_t len; /* 0: empty */
+	unsigned what; /* proxy_rules_field() */
+	uint8_t len;   /* 0: empty */
 	char text[NAME_MAX_KEPT];
 };
 
@@ -99,11 +101,12 @@ struct field_name {
 static struct field_name names[NAMES];
 
 int
-py_field_start(void)
+py_field_start(const struct proxy_rules *rules)
 {
 	struct known_field *known;
 	size_t i, len;
 
+	proxy_rules = rules;
 	for (i = 0; i < nitems(known_fields); i++) {
 		known = &known_fields[i];
 		len = strlen(known->name);
@@ -161,8 +164,9 @@ name_make(struct field_name *made, const char *name, size_t len)
 	made->values = NULL;
 	made->rule = known != NULL ? known->rule : FIELD_SECRET;
 	made->key = NULL;
+	made->what = proxy_rules_field(proxy_rules, name, len);
 	/* "X_A" would pass for "X-A", which a proxy in front may vouch for. */
-	if (known == NULL && memchr(name, '_', len) != NULL)
+	if (made->what & PROXY_FIELD_DROPPED)
 		made->rule = FIELD_DROPPED;
 	if (made->rule == FIELD_DROPPED)
 		return (0);
@@ -260,8 +264,10 @@ add(PyObject *environ, const struct field_name *name, const char *text,
 }
 
 static int
-add_field(PyObject *environ, const char *text, const struct http_field *field)
+add_field(PyObject *environ, const struct request *req,
+    const struct http_field *field)
 {
+	const char *text = req->text;
 	struct field_name unkept;
 	const struct field_name *name =
 	    name_find(text + field->name.offset, field->name.len, &unkept);
@@ -269,7 +275,7 @@ add_field(PyObject *environ, const char *text, const struct http_field *field)
 
 	if (name == NULL)
 		return (-1);
-	if (name->rule != FIELD_DROPPED)
+	if (name->rule != FIELD_DROPPED && !(name->what & req->hidden))
 		result = add(environ, name, text + field->value.offset,
 		    field->value.len);
 	if (name == &unkept)
@@ -298,7 +304,7 @@ py_field_add_all(PyObject *environ, const struct request *req)
 	const struct http_field *end = field + req->head.nfields;
 
 	for (; field < end; field++)
-		if (add_field(environ, req->text, field) == -1)
+		if (add_field(environ, req, field) == -1)
 			return (-1);
 	if (req->head.framing == HTTP_BODY_CHUNKED)
 		return (add_decoded_length(environ, req));

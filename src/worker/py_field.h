@@ -9,7 +9,8 @@
 #include "py_compat.h"
 #include "request.h"
 
-int py_field_start(void); /* once; -1 with an exception */
+/* Once, with what is kept from applications; -1 with an exception. */
+int py_field_start(const struct proxy_rules *);
 
 /* Adds all of them, and CONTENT_TYPE and CONTENT_LENGTH.  -1 with an exception.
  */

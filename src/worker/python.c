@@ -25,7 +25,7 @@ static int
 start_parts(const struct request_context *context)
 {
 	if (py_input_start() == 0 && py_client_start() == 0 &&
-	    py_response_start() == 0 && py_field_start() == 0 &&
+	    py_response_start() == 0 && py_field_start(&context->proxy) == 0 &&
 	    py_environ_start(context) == 0)
 		return (0);
 	py_traceback_log("start of the Python side");

@@ -91,6 +91,8 @@ request_reset(struct request *req)
 	req->text_len = req->head_len = req->parsed = req->text_used = 0;
 	req->body = NULL;
 	req->body_len = 0;
+	req->forwarded.is_set = false;
+	req->path_skip = 0;
 	req->conn = NULL;
 	req->spool_error = 0;
 	req->thread = 0;

@@ -19,6 +19,7 @@
 #include "peer.h"
 #include "pool.h"
 #include "budget.h"
+#include "proxy_rules.h"
 #include "reply.h"
 #include "spool.h"
 
@@ -40,6 +41,7 @@ struct request_context {
 	uint64_t nbegun;      /* (loop) requests, ever */
 	atomic_bool draining; /* set by the loop: keep no connection alive */
 	struct budget memory; /* (loop) heads, bodies, replies not taken */
+	struct proxy_rules proxy;
 	struct completion_list completions;
 };
 
@@ -55,8 +57,11 @@ struct request {
 	size_t parsed;    /* (loop) of text, by the head's parser */
 	size_t text_used; /* (loop) of text, by this request */
 	struct http_head head;
-	struct peer peer;
+	struct peer peer; /* the client, as far as it is known */
 	const struct local *local;
+	struct forwarded forwarded; /* what a trusted proxy says */
+	uint32_t path_skip;         /* bytes of the path: its SCRIPT_NAME */
+	unsigned hidden; /* what fields are not for the application's eyes */
 
 	const char *body; /* all of it, decoded; valid once complete */
 	size_t body_len;

@@ -168,6 +168,7 @@ init_context(struct worker *w, const struct heritage *heritage)
 	context->memory.limit = (size_t)cfg->max_buffered;
 	context->high_watermark = (size_t)cfg->outbuf_high_watermark;
 	context->server_header = cfg->server_header;
+	proxy_rules_init(&context->proxy, cfg);
 	context->slot = heritage->slot;
 	context->multiprocess = cfg->workers > 1;
 	context->multithread = cfg->threads > 1;

@@ -60,6 +60,10 @@ SECTION_OF = {
         " server_header",
         "log": "errorlog loglevel accesslog access_log_format log_buffer"
         " syslog_facility syslog_prefix",
+        "proxy": "forwarded_allow_ips forwarded_headers forwarded_hops"
+        " remote_addr_from secure_scheme_headers forwarder_headers header_map"
+        " clear_untrusted log_untrusted url_scheme url_prefix server_name"
+        " proxy_protocol proxy_allow_ips",
     }.items()
     for name in names.split()
 }

@@ -41,6 +41,13 @@ change(struct config *cfg, const struct option_row *row, int variant)
 	    {"health_path", "/;b=c[d]", "/\xc3\xa4"},
 	    {"access_log_format", "\"%r\";c=%s#", "json"},
 	    {"syslog_prefix", "a-b_c./9", "x"},
+	    {"forwarded_allow_ips", "10.0.0.0/8, unix", "*"},
+	    {"forwarded_headers", "forwarded", "X-Forwarded-For,forwarded"},
+	    {"secure_scheme_headers", "#=!", "X-Ssl=on,a=b"},
+	    {"forwarder_headers", "REMOTE_USER", "_"},
+	    {"url_prefix", "/a;b", "/a/b"},
+	    {"server_name", "[::1]", "a"},
+	    {"proxy_allow_ips", "::/0", "127.0.0.1,::1"},
 	};
 	char text[CONFIG_STRING_MAX + 1];
 	int64_t *number = (void *)((char *)cfg + row->field);

@@ -33,6 +33,13 @@ Test(options, has_the_defaults_of_the_manual)
 	    "spool_dir = /tmp\noutbuf_high_watermark = 1m\n"
 	    "max_buffered = 512m\nhealth_path =\n"
 	    "server_header = cgthread\n"
+	    "\n[proxy]\nforwarded_allow_ips = 127.0.0.1,::1,unix\n"
+	    "forwarded_headers =\nforwarded_hops = 1\n"
+	    "remote_addr_from = peer\nsecure_scheme_headers =\n"
+	    "forwarder_headers =\nheader_map = drop\nclear_untrusted = on\n"
+	    "log_untrusted = off\nurl_scheme = http\nurl_prefix =\n"
+	    "server_name = localhost\nproxy_protocol = off\n"
+	    "proxy_allow_ips = 127.0.0.1,::1,unix\n"
 	    "\n[log]\nerrorlog = -\nloglevel = info\naccesslog = -\n"
 	    "access_log_format = combined\nlog_buffer = 1m\n"
 	    "syslog_facility = user\nsyslog_prefix = cgthread\n";
@@ -121,6 +128,103 @@ Test(options, takes_an_application_by_its_form)
 		free(got);
 	}
 	config_free(&cfg);
+}
+
+/* "name=value" and what is wrong with it. */
+Test(options, takes_of_proxies_only_what_can_be_meant)
+{
+	/* clang-format off */
+	static const struct { const char *name, *text, *why; } cases[] = {
+		{ "forwarded_allow_ips", "10.0.0.0/8, unix ,::1", NULL },
+		{ "forwarded_allow_ips", "*", NULL },
+		{ "forwarded_allow_ips", "", NULL },
+		{ "forwarded_allow_ips", "10.0.0.1/8", "host bits set" },
+		{ "forwarded_allow_ips", "::1,,::2", "not an IPv4 or IPv6" },
+		{ "forwarded_allow_ips", "::1 ::2", "not an IPv4 or IPv6" },
+		{ "proxy_allow_ips", "0.0.0.0/33", "from 0 to 32" },
+		{ "forwarded_headers", "Forwarded,X-Forwarded-For", NULL },
+		{ "forwarded_headers", "x-real-ip", "not one of forwarded" },
+		{ "forwarded_headers", "x-forwarded-", "not one of" },
+		{ "forwarded_hops", "64", NULL },
+		{ "forwarded_hops", "0", "out of range" },
+		{ "forwarded_hops", "65", "out of range" },
+		{ "secure_scheme_headers", "X-Ssl=on,Front-End-Https=on", NULL },
+		{ "secure_scheme_headers", "X-Ssl", "HEADER=VALUE" },
+		{ "secure_scheme_headers", "X-Ssl=", "HEADER=VALUE" },
+		{ "secure_scheme_headers", "=on", "HEADER=VALUE" },
+		{ "secure_scheme_headers", "X Ssl=on", "HEADER=VALUE" },
+		{ "secure_scheme_headers", "X_SSL=on", "never arrives" },
+		{ "forwarder_headers", "SCRIPT_NAME,Remote_User", NULL },
+		{ "forwarder_headers", "Remote-User", "underscore" },
+		{ "forwarder_headers", "USER", "underscore" },
+		{ "header_map", "dangerous", "not one of drop refuse" },
+		{ "url_prefix", "/a/b.c~d-e", NULL },
+		{ "url_prefix", "/.well-known/...", NULL },
+		{ "url_prefix", "", NULL },
+		{ "url_prefix", "a", "not of the form /path" },
+		{ "url_prefix", "/", "not of the form /path" },
+		{ "url_prefix", "/a/", "not of the form /path" },
+		{ "url_prefix", "//a", "two slashes" },
+		{ "url_prefix", "/a//b", "two slashes" },
+		{ "url_prefix", "/a/../b", "segment . or .." },
+		{ "url_prefix", "/.", "segment . or .." },
+		{ "url_prefix", "/a b", "only have escaped" },
+		{ "url_prefix", "/a%20b", "only have escaped" },
+		{ "url_prefix", "/\xc3\xa4", "only have escaped" },
+		{ "server_name", "www.example.org", NULL },
+		{ "server_name", "", "may not be empty" },
+		{ "server_name", "a/b", "not a host name" },
+		{ "proxy_protocol", "auto", NULL },
+		{ "proxy_protocol", "on", "not one of off v1 v2 auto" },
+		{ "remote_addr_from", "client", "not one of peer forwarded" },
+	};
+	/* clang-format on */
+	struct config *cfg = config_new();
+	char *got;
+	size_t i;
+
+	for (i = 0; i < nitems(cases); i++) {
+		got = set_text(cfg, cases[i].name, cases[i].text);
+		if (cases[i].why == NULL)
+			cr_expect_str_empty(got, "%s", got);
+		else
+			cr_expect_not_null(strstr(got, cases[i].why),
+			    "%s = %s: %s", cases[i].name, cases[i].text, got);
+		free(got);
+	}
+	config_free(&cfg);
+}
+
+/* What the options say together: how many errors. */
+static unsigned
+errors_of(const char *text)
+{
+	struct config *cfg = config_of(text);
+	char *errors = NULL;
+	size_t size;
+	FILE *err = open_memstream(&errors, &size);
+	unsigned count;
+
+	cr_assert_not_null(err);
+	count = config_check(cfg, err);
+	fclose(err);
+	free(errors);
+	config_free(&cfg);
+	return (count);
+}
+
+Test(options, takes_the_client_only_from_a_header_that_counts)
+{
+#define APP  "[app]\nwsgi_app = a:b\n[proxy]\n"
+#define FROM "remote_addr_from = forwarded\n"
+	cr_expect_eq(errors_of(APP FROM), 1);
+	cr_expect_eq(
+	    errors_of(APP FROM "forwarded_headers = x-forwarded-host\n"), 1);
+	cr_expect_eq(errors_of(APP FROM "forwarded_headers = "
+					"x-forwarded-host,x-forwarded-for\n"),
+	    0);
+	cr_expect_eq(errors_of(APP FROM "forwarded_headers = Forwarded\n"), 0);
+	cr_expect_eq(errors_of(APP), 0);
 }
 
 /* ---- the sample file and the manual ---- */

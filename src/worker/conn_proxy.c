@@ -1,0 +1,151 @@
+/* conn_proxy - see conn_proxy.h. */
+#include "conn_proxy.h"
+
+#include <string.h>
+
+#include "conn_input.h"
+#include "log.h"
+#include "proxy_protocol.h"
+
+/* How often fields that do not count are worth a line. */
+#define UNTRUSTED_TELL_MS 10000
+
+static const struct proxy_rules *
+rules_of(const struct conn *c)
+{
+	return (&c->list->settings.context->proxy);
+}
+
+void
+conn_set_peer(struct conn *c, const struct peer *peer)
+{
+	c->peer = *peer;
+	c->is_trusted = proxy_rules_trust(rules_of(c), peer);
+}
+
+/* ---- before the first byte of HTTP ---- */
+
+/* No request has begun: nothing for the access log, and nobody to answer. */
+enum conn_step
+conn_refuse_proxy(struct conn *c, const char *why)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	peer_format(&c->peer, address);
+	log_info("%s: connection refused: %s",
+	    address[0] != '\0' ? address : "unix", why);
+	conn_recycle_request(c);
+	return (CONN_CLOSE);
+}
+
+/* What stands behind the header is the first request's. */
+static enum conn_step
+begin_http(struct conn *c, size_t used, const struct peer *peer)
+{
+	struct request *req = c->req;
+
+	memmove(req->text, req->text + used, req->text_len - used);
+	req->text_len -= used;
+	conn_set_peer(c, peer);
+	conn_begin_request(c, req);
+	c->wants_proxy = false;
+	conn_enter(c, CONN_HEAD);
+	return (CONN_MORE);
+}
+
+static enum conn_step
+read_more(struct conn *c)
+{
+	enum conn_input input;
+
+	if (request_reserve(c->req, CONN_READ_MIN) == -1)
+		return (conn_refuse_proxy(c, "no memory for a PROXY header"));
+	input = conn_read_text(c);
+	if (input == CONN_INPUT_SOME)
+		return (CONN_MORE);
+	if (c->req->text_len == 0)
+		return (conn_back_to_idle(c, input));
+	if (input == CONN_INPUT_NONE)
+		return (CONN_WAIT);
+	return (conn_refuse_proxy(c, "PROXY header is not all there"));
+}
+
+static const char not_allowed[] =
+    "PROXY header, but proxy_allow_ips does not name this peer";
+
+/*
+ * The peer that accept(2) told of, or another worker: a connection changes
+ * workers before its first byte, so who serves it reads this.
+ */
+enum conn_step
+conn_step_proxy(struct conn *c)
+{
+	const struct proxy_rules *rules = rules_of(c);
+	bool is_allowed = proxy_rules_allow(rules, &c->peer);
+	struct peer peer = c->peer;
+	const char *why = NULL;
+	size_t used = 0;
+
+	switch (proxy_protocol_parse(rules->protocol, c->req->text,
+	    c->req->text_len, &peer, &used, &why)) {
+	case PROXY_INCOMPLETE:
+		/* A stranger's need not be waited for, nor kept. */
+		if (!is_allowed && c->req->text_len >= PROXY_SIGNATURE_MAX)
+			return (conn_refuse_proxy(c, not_allowed));
+		return (read_more(c));
+	case PROXY_ABSENT:
+		if (is_allowed && rules->protocol != PROXY_AUTO)
+			return (conn_refuse_proxy(c, "no PROXY header"));
+		break;
+	case PROXY_COMPLETE:
+	case PROXY_BAD:
+		if (!is_allowed)
+			why = not_allowed;
+		if (why != NULL)
+			return (conn_refuse_proxy(c, why));
+		break;
+	}
+	return (begin_http(c, used, &peer));
+}
+
+/* ---- each request ---- */
+
+static void
+tell_untrusted(struct conn *c)
+{
+	struct conn_list *list = c->list;
+	char address[INET6_ADDRSTRLEN];
+
+	list->untrusted_count++;
+	if (list->untrusted_told_ms != 0 &&
+	    list->now_ms < list->untrusted_told_ms + UNTRUSTED_TELL_MS)
+		return;
+	log_info("%s: forwarded headers do not count: forwarded_allow_ips "
+		 "does not name this peer; %u such requests since last told",
+	    peer_format(&c->peer, address), list->untrusted_count);
+	list->untrusted_told_ms = list->now_ms;
+	list->untrusted_count = 0;
+}
+
+const char *
+conn_judge(struct conn *c)
+{
+	const struct proxy_rules *rules = rules_of(c);
+	struct request *req = c->req;
+	struct proxy_verdict verdict;
+	const char *why;
+
+	if (!rules->is_active)
+		return (NULL);
+	why = proxy_rules_judge(
+	    rules, c->is_trusted, req->text, &req->head, &verdict);
+	if (verdict.has_untrusted)
+		tell_untrusted(c);
+	if (why != NULL)
+		return (why);
+	req->forwarded = verdict.forwarded;
+	req->path_skip = verdict.path_skip;
+	if (rules->rewrites_peer && verdict.forwarded.has_client)
+		req->peer = verdict.forwarded.client;
+	return (NULL);
+}
