@@ -69,6 +69,7 @@ static struct request_context context = {
     .slot = 1,
     .multithread = true,
     .keep_alive = true,
+    .memory = {.limit = SIZE_MAX},
 };
 static const struct local local = {.host = "127.0.0.1", .port = "8000"};
 
@@ -187,9 +188,8 @@ make_request(const char *text)
 	struct request *req = request_new(&context);
 	size_t len = strlen(text), used;
 
-	if (req == NULL || (req->text = strdup(text)) == NULL)
+	if (req == NULL || request_append(req, text, len) == -1)
 		fatal("malloc");
-	req->text_len = req->text_size = len;
 	if (http_parser_head(&req->parser, req->text, len, &used) !=
 	    HTTP_COMPLETE)
 		fatalx("the request does not parse");
