@@ -4,7 +4,8 @@
  *
  * Under the lock's mutex the meter may be wrong about nothing: whether anybody
  * waits, whether the lock is free, and which drops were told of.  Outside of it
- * anybody may ask, as the loop does.
+ * anybody may ask, as the loop does.  All threads are marked, as the pool's are: of
+ * others the lock does not know whose way they are in.
  *
  * "gil_meter_stress [THREADS [TURNS]]"; exits with 0 if all agreed, aborts where
  * it did not, and dies by SIGALRM if a signal was not passed on: in every second
@@ -29,10 +30,6 @@ static unsigned long turns;                    /* (const) of each thread */
 static unsigned long nturns, ncrowded, nasked; /* (gil) */
 static atomic_uint nworking;
 
-/* Whether a holder whom nobody waits for counts as in nobody's way; it is the
- * meter's to say, but always the same of threads that are alike. */
-static bool is_free_for_one; /* (const) */
-
 static _Thread_local unsigned told; /* by the calling thread's drop */
 
 static void
@@ -49,7 +46,7 @@ look(void)
 
 	PTHREAD_OK(pthread_mutex_lock(&gil.mutex));
 	has_waiters = atomic_load(&gil.waiters) > 0;
-	is_free = !has_waiters && (!atomic_load(&gil.held) || is_free_for_one);
+	is_free = !has_waiters && !atomic_load(&gil.held);
 	ASSERT(gil_meter_has_waiters() == has_waiters);
 	ASSERT(gil_meter_is_free() == is_free);
 	PTHREAD_OK(pthread_mutex_unlock(&gil.mutex));
@@ -111,6 +108,7 @@ work(void *arg UNUSED)
 {
 	unsigned long i;
 
+	gil_meter_mark_thread();
 	for (i = 0; i < turns; i++)
 		take_a_turn(i);
 	atomic_fetch_sub(&nworking, 1);
@@ -152,7 +150,6 @@ start_meter(void)
 	first_take();
 	ASSERT(gil_meter_calibrate(first_drop, first_take));
 	gil_meter_on_free(on_free, &gil);
-	is_free_for_one = gil_meter_is_free();
 	drop();
 	look();
 }
@@ -168,6 +165,7 @@ main(int argc, char *argv[])
 	if (threads < 1 || threads > THREADS_MAX)
 		return (1);
 	alarm(GIVE_UP_S);
+	gil_meter_mark_thread();
 	turns = total / threads;
 	start_meter();
 	atomic_store(&nworking, threads);
