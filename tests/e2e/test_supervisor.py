@@ -581,12 +581,12 @@ def test_logs_are_relative_to_where_the_server_was_started(serve, fake, tmp_path
 
 def test_a_log_that_may_not_grow_ends_nobody(serve, fake, tmp_path):
     log = tmp_path / "error.log"
-    wrapper = fake.program(f'#!/bin/bash\nulimit -f 1\nexec {PROGRAM} "$@"\n')
-    body = "for i in range(100):\n    say('much to tell')\n"
+    wrapper = fake.program(f'#!/bin/bash\nulimit -f 16\nexec {PROGRAM} "$@"\n')
+    body = "for i in range(600):\n    say('much to tell')\n"
     server = serve(
         APP, errorlog=log, env=fake(body + GOOD), program=str(wrapper), wait=False
     )
-    wait_until(lambda: log.exists() and log.stat().st_size == 1024, "it is full")
+    wait_until(lambda: log.exists() and log.stat().st_size == 16384, "it is full")
     assert server.terminate() == 0
 
 
