@@ -2,7 +2,8 @@
  * http_chunked - a chunked body and its trailers: see http_private.h.
  *
  * llhttp reads it, in pieces that we cut at the ends of its lines: what it lets
- * pass in them (a bare LF, a folded trailer) is refused here.
+ * pass in them (a bare LF, a folded trailer) is refused here.  It never sees the
+ * extensions of a chunk, which it reads otherwise than RFC 9112 has them.
  */
 #include "http_private.h"
 
@@ -103,35 +104,6 @@ http_on_body(llhttp_t *llhttp, const char *data, size_t len)
 	return (p->on_body(p->on_body_arg, data, len));
 }
 
-int
-http_on_extension_name(llhttp_t *llhttp, const char *text, size_t len)
-{
-	struct http_parser *p = llhttp->data;
-
-	p->extension_len = 0;
-	return (check_text(p, text, len));
-}
-
-int
-http_on_extension_value(llhttp_t *llhttp, const char *text, size_t len)
-{
-	struct http_parser *p = llhttp->data;
-
-	p->extension_len += len;
-	return (check_text(p, text, len));
-}
-
-int
-http_on_extension_complete(llhttp_t *llhttp)
-{
-	struct http_parser *p = llhttp->data;
-
-	if (p->extension_len > 0)
-		return (0);
-	http_bad(p, 400, "chunk extension without a value (RFC 9112 7.1.1)");
-	return (-1);
-}
-
 /* ---- lines ---- */
 
 /* What has come of a line of the framing, without its LF. */
@@ -152,31 +124,68 @@ check_line(struct http_parser *p, const char *line, size_t len, bool ends)
 	return (HTTP_COMPLETE);
 }
 
-/* The next piece for llhttp: data of the chunk in hand, or one line. */
+/*
+ * A piece of the line with a chunk's size, which ends with its LF or before:
+ * its digits and its end for llhttp, what is between for http_extension.
+ */
 static enum http_result
-next_piece(struct http_parser *p, const char *data, size_t len, size_t *piece)
+feed_size(struct http_parser *p, const char *line, size_t len)
 {
-	const char *newline;
+	size_t digits = 0, at, end = len;
 
-	*piece = len;
-	if (p->chunk_left > 0) {
-		if (*piece > p->chunk_left)
-			*piece = (size_t)p->chunk_left;
-		p->chunk_left -= *piece;
-		return (HTTP_COMPLETE);
+	while (p->extension == HTTP_EXTENSION_NONE && digits < len &&
+	       line[digits] != ';' && line[digits] != ' ' &&
+	       line[digits] != '\t' && line[digits] != '\r')
+		digits++;
+	if (p->extension == HTTP_EXTENSION_OVER)
+		end = 0;
+	for (at = digits; at < end; at++) {
+		p->extension = http_extension_next(p->extension, line[at]);
+		if (p->extension == HTTP_EXTENSION_BAD)
+			return (http_bad(p, 400,
+			    "malformed chunk extension (RFC 9112 7.1.1)"));
+		if (p->extension == HTTP_EXTENSION_OVER)
+			end = at;
 	}
-	newline = memchr(data, '\n', len);
-	if (newline != NULL)
-		*piece = (size_t)(newline - data) + 1;
-	if (check_line(p, data, *piece - (newline != NULL), newline != NULL) ==
-	    HTTP_BAD)
+	if (end == digits)
+		return (http_feed(p, line, len));
+	if (digits > 0 && http_feed(p, line, digits) == HTTP_BAD)
+		return (HTTP_BAD);
+	return (
+	    end < len ? http_feed(p, line + end, len - end) : HTTP_COMPLETE);
+}
+
+/* The next line, or what there is of it. */
+static enum http_result
+feed_line(struct http_parser *p, const char *data, size_t len, size_t *piece)
+{
+	const char *newline = memchr(data, '\n', len);
+	bool ends = newline != NULL;
+	bool is_size = !p->at_data_end && !p->in_trailers;
+
+	*piece = ends ? (size_t)(newline - data) + 1 : len;
+	if (check_line(p, data, *piece - ends, ends) == HTTP_BAD)
 		return (HTTP_BAD);
 	p->last = data[*piece - 1];
 	if (count_framing(p, *piece) == HTTP_BAD)
 		return (HTTP_BAD);
-	if (newline != NULL)
+	if ((is_size ? feed_size : http_feed)(p, data, *piece) == HTTP_BAD)
+		return (HTTP_BAD);
+	if (ends) {
 		p->line_len = 0;
+		p->at_data_end = false;
+		p->extension = HTTP_EXTENSION_NONE;
+	}
 	return (HTTP_COMPLETE);
+}
+
+static enum http_result
+feed_data(struct http_parser *p, const char *data, size_t len, size_t *piece)
+{
+	*piece = len < p->chunk_left ? len : (size_t)p->chunk_left;
+	p->chunk_left -= *piece;
+	p->at_data_end = true;
+	return (http_feed(p, data, *piece));
 }
 
 enum http_result
@@ -190,8 +199,8 @@ http_parser_chunked(struct http_parser *p, const char *data, size_t len,
 	p->on_body = on_body;
 	p->on_body_arg = arg;
 	for (; at < len && !p->complete; at += piece)
-		if (next_piece(p, data + at, len - at, &piece) == HTTP_BAD ||
-		    http_feed(p, data + at, piece) == HTTP_BAD)
+		if ((p->chunk_left > 0 ? feed_data : feed_line)(
+			p, data + at, len - at, &piece) == HTTP_BAD)
 			return (HTTP_BAD);
 	*used = at;
 	return (p->complete ? HTTP_COMPLETE : HTTP_INCOMPLETE);

@@ -32,9 +32,6 @@ static const llhttp_settings_t callbacks = {
     .on_headers_complete = on_head_complete,
     .on_body = http_on_body,
     .on_chunk_header = http_on_chunk_header,
-    .on_chunk_extension_name = http_on_extension_name,
-    .on_chunk_extension_value = http_on_extension_value,
-    .on_chunk_extension_value_complete = http_on_extension_complete,
     .on_message_complete = on_message_complete,
 };
 
@@ -77,14 +74,23 @@ http_parser_init(struct http_parser *p, struct http_head *head,
 /* A line of the head that is complete, without its CR LF, or the one in hand.
  */
 static enum http_result
-check_line_size(struct http_parser *p, size_t len)
+check_line(struct http_parser *p, size_t start, size_t end, bool is_whole)
 {
+	const char *line = p->base + start;
+	size_t len = end - start;
+	bool is_folded = len > 0 && (line[0] == ' ' || line[0] == '\t');
+
+	/* A CR in hand may still turn out to belong to the line's end. */
+	if (!is_whole && len > 0)
+		len--;
 	if (p->nlines == 0 && len > p->limits->line)
 		return (
 		    http_bad(p, 414, "request line over limit_request_line"));
 	if (p->nlines > 0 && len > p->limits->field_size)
 		return (
 		    http_bad(p, 431, "field over limit_request_field_size"));
+	if (p->nlines > 0 && is_folded)
+		return (http_bad(p, 400, "folded field (RFC 9112 5.2)"));
 	return (HTTP_COMPLETE);
 }
 
@@ -92,7 +98,7 @@ check_line_size(struct http_parser *p, size_t len)
 static enum http_result
 take_line(struct http_parser *p, size_t start, size_t end)
 {
-	if (check_line_size(p, end - start) == HTTP_BAD)
+	if (check_line(p, start, end, true) == HTTP_BAD)
 		return (HTTP_BAD);
 	if (p->nlines == 0 && end == start) {
 		if (++p->blank > BLANK_LINES_MAX)
@@ -106,8 +112,6 @@ take_line(struct http_parser *p, size_t start, size_t end)
 		p->fed = end + 2;
 	} else if (end == start)
 		return (HTTP_COMPLETE);
-	else if (p->base[start] == ' ' || p->base[start] == '\t')
-		return (http_bad(p, 400, "folded field (RFC 9112 5.2)"));
 	else if (p->nlines > p->limits->fields)
 		return (
 		    http_bad(p, 431, "more than limit_request_fields fields"));
@@ -140,9 +144,7 @@ scan_lines(struct http_parser *p, size_t len, size_t *end)
 		}
 	}
 	p->scanned = len;
-	/* A CR in hand may still turn out to belong to the line's end. */
-	if (check_line_size(p, len - p->line_start - (len > p->line_start)) ==
-	    HTTP_BAD)
+	if (check_line(p, p->line_start, len, false) == HTTP_BAD)
 		return (HTTP_BAD);
 	if (len > p->limits->head)
 		return (http_bad(p, 431, "head over max_head_size"));
@@ -150,13 +152,17 @@ scan_lines(struct http_parser *p, size_t len, size_t *end)
 }
 
 static const char *
-llhttp_reason(llhttp_errno_t error)
+llhttp_reason(const struct http_parser *p, llhttp_errno_t error)
 {
 	switch (error) {
 	case HPE_INVALID_HEADER_TOKEN:
 		return ("malformed field (RFC 9112 5)");
-	case HPE_INVALID_CONTENT_LENGTH:
 	case HPE_UNEXPECTED_CONTENT_LENGTH:
+		return (p->has_coding
+			    ? "Content-Length and Transfer-Encoding "
+			      "(RFC 9112 6.1)"
+			    : "more than one Content-Length (RFC 9112 6.3)");
+	case HPE_INVALID_CONTENT_LENGTH:
 		return ("invalid Content-Length (RFC 9112 6.3)");
 	case HPE_INVALID_TRANSFER_ENCODING:
 		return ("invalid Transfer-Encoding (RFC 9112 6.1)");
@@ -178,7 +184,7 @@ http_feed(struct http_parser *p, const char *data, size_t len)
 
 	if (error == HPE_OK || (error == HPE_PAUSED && p->complete))
 		return (HTTP_COMPLETE);
-	return (http_bad(p, 400, llhttp_reason(error)));
+	return (http_bad(p, 400, llhttp_reason(p, error)));
 }
 
 enum http_result

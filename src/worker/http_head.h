@@ -18,6 +18,8 @@
 
 #include <llhttp.h>
 
+#include "http_extension.h"
+
 /* A piece of the head's text. */
 struct http_text {
 	uint32_t offset;
@@ -95,10 +97,11 @@ struct http_parser {
 	uint64_t chunk_left; /* bytes of the chunk in hand; 0: in its framing */
 	char last;           /* byte of the framing, or 0 */
 	size_t line_len;     /* of the framing line in hand */
+	bool at_data_end;    /* behind a chunk's data, before the next size */
 	bool in_trailers;    /* behind the last chunk */
 	size_t extra;        /* bytes of chunk extensions and trailers */
-	size_t extension_len; /* of the value of the extension in hand */
-	char trailer[24];     /* name in hand, as far as names we look for go */
+	enum http_extension extension; /* of the chunk in hand */
+	char trailer[24]; /* name in hand, as far as names we look for go */
 	size_t trailer_len;
 	http_body_fn *on_body;
 	void *on_body_arg;

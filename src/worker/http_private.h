@@ -32,8 +32,5 @@ int http_on_trailer_value(struct http_parser *, const char *, size_t);
 int http_on_trailer_complete(struct http_parser *);
 int http_on_body(llhttp_t *, const char *, size_t);
 int http_on_chunk_header(llhttp_t *);
-int http_on_extension_name(llhttp_t *, const char *, size_t);
-int http_on_extension_value(llhttp_t *, const char *, size_t);
-int http_on_extension_complete(llhttp_t *);
 
 #endif
