@@ -2,6 +2,7 @@
 #include "http_private.h"
 
 #include "http_char.h"
+#include "http_host.h"
 #include "macros.h"
 
 static enum http_result
@@ -10,7 +11,8 @@ take_host(struct http_parser *p, const char *value, size_t len)
 	if (p->has_host)
 		return (http_bad(p, 400, "more than one Host (RFC 9112 3.2)"));
 	p->has_host = true;
-	if (!http_chars_are(value, len, HTTP_CHAR_HOST))
+	/* Empty where the target has no host: RFC 9112 3.2. */
+	if (len > 0 && !http_host_is_valid(value, len))
 		return (http_bad(p, 400, "invalid Host (RFC 9112 3.2)"));
 	return (HTTP_COMPLETE);
 }

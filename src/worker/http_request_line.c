@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "http_char.h"
+#include "http_host.h"
 
 static enum http_result
 parse_version(struct http_parser *p, const char *text, size_t len)
@@ -37,7 +38,8 @@ absolute_path_start(const char *target, size_t len)
 	while (i < len && http_char_is(target[i], HTTP_CHAR_HOST))
 		i++;
 	/* RFC 9110 4.2.1: a host is needed; 4.2.4: and no userinfo. */
-	if (i == start || (i < len && target[i] != '/' && target[i] != '?'))
+	if ((i < len && target[i] != '/' && target[i] != '?') ||
+	    !http_host_is_valid(target + start, i - start))
 		return (0);
 	return (i);
 }
