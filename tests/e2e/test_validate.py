@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 
 import pytest
 
-from server import Server
+from apps.basic import PAGES, big_block
+from server import APPS, Server
 
 
 def chunked(body: bytes, size: int) -> bytes:
@@ -102,3 +104,86 @@ def test_validator_finds_nothing_in_http10(validated):
             response = client.request(method, "/", [], body, version="HTTP/1.0")
             assert response.status == 200 and client.closed()
     assert validated.errors.find("AssertionError|Traceback|Warning") == []
+
+
+# ---- every page of apps/basic.py, of which most other tests are made
+
+BIG = b"".join(big_block(i) for i in range(16))
+HELLO = b"Hello, world!\n"
+PAGES_FILE = APPS / "basic.py"
+ECHOED = b"two\nlines" * 1000
+
+
+@pytest.fixture(scope="module")
+def basic(serve_module) -> Server:
+    return serve_module("validated:basic_application", threads=3)
+
+
+def is_big(body: bytes) -> bool:
+    return body == BIG
+
+
+def is_json(body: bytes) -> bool:
+    return json.loads(body) is not None
+
+
+def is_digest(body: bytes) -> bool:
+    return json.loads(body)["sha256"] == hashlib.sha256(ECHOED).hexdigest()
+
+
+# method, target, body, what must come back: status, body
+BASIC = [
+    ("GET", "/", None, 200, HELLO),
+    ("POST", "/echo", ECHOED, 200, ECHOED),
+    ("PUT", "/echo", b"", 200, b""),
+    ("GET", "/echo", None, 200, b""),
+    ("POST", "/digest", ECHOED, 200, is_digest),
+    ("POST", "/unread", ECHOED, 200, is_json),
+    ("GET", "/environ?a=b", None, 200, is_json),
+    ("GET", "/who", None, 200, is_json),
+    ("GET", "/big?mib=1", None, 200, is_big),
+    ("GET", "/big-known?mib=1", None, 200, is_big),
+    ("GET", "/big-fresh?mib=1", None, 200, is_big),
+    ("GET", "/memory", None, 200, is_json),
+    ("GET", "/pieces?n=2", None, 200, b"piece 0\npiece 1\n"),
+    ("GET", "/sleep?ms=1", None, 200, HELLO),
+    ("GET", "/hold?at=", None, 200, b"held\n"),
+    ("GET", "/hold-in-body?at=", None, 200, b"before\nafter\n"),
+    ("GET", "/status?code=201&body=made&length=4", None, 201, b"made"),
+    ("GET", "/status?code=204", None, 204, b""),
+    ("GET", "/status?code=304&length=5", None, 304, b""),
+    ("GET", "/status?code=599&body=x", None, 599, b"x"),
+    ("GET", "/empty", None, 200, b""),
+    ("GET", f"/file?path={PAGES_FILE}", None, 200, PAGES_FILE.read_bytes()),
+    ("GET", "/nowhere", None, 404, b"not here\n"),
+]
+
+
+def test_every_page_is_visited():
+    assert PAGES.keys() <= {target.partition("?")[0] for _, target, *_ in BASIC}
+
+
+@pytest.mark.parametrize("version", ["HTTP/1.1", "HTTP/1.0"])
+@pytest.mark.parametrize("head", [False, True], ids=["", "HEAD"])
+@pytest.mark.parametrize(
+    "method, target, body, status, wanted", BASIC, ids=[f"{r[0]} {r[1][:12]}" for r in BASIC]
+)
+def test_validator_finds_nothing_in_a_page(
+    basic, meeting, method, target, body, status, wanted, head, version
+):
+    method = "HEAD" if head else method
+    holds = "at=" in target
+    if head and "in-body" in target:
+        holds = False  # nobody asks for its second piece
+    if holds:
+        target = target.partition("?")[0] + meeting.query
+    with basic.client() as client:
+        client.send_request(method, target, [], body, version)
+        if holds:
+            meeting.wait().release()
+        response = client.read_response(method)
+    assert response.status == status
+    if head:
+        wanted = b""
+    assert wanted(response.body) if callable(wanted) else response.body == wanted
+    assert basic.errors.find("AssertionError|Traceback|Warning") == []

@@ -243,11 +243,14 @@ def test_connection_close_of_the_application_is_obeyed(cases):
 
 def test_hop_by_hop_fields_are_dropped_with_a_warning(serve):
     server = serve("wsgi_cases:application", threads=1)
-    where = target("result", of="one", headers="Keep-Alive:x|Upgrade:y|X-End:z")
+    fields = "Keep-Alive:x|Upgrade:y|Transfer-Encoding:chunked|Trailer:a|X-End:z"
+    where = target("result", of="one", headers=fields)
     for _ in range(3):
         response = server.get(where)
         assert response.status == 200
-        assert response.header("Keep-Alive") is response.header("Upgrade") is None
+        assert (response.body, response.framing) == (b"hi", "length")
+        for name in ("Keep-Alive", "Upgrade", "Transfer-Encoding", "Trailer"):
+            assert response.header(name) is None
         assert response.header("X-End") == "z"
     server.wait_for_line(r"\[warning\].*Keep-Alive")
     assert len(server.errors.find("left out the field")) == 1

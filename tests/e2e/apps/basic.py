@@ -10,7 +10,7 @@ import threading
 import time
 from urllib.parse import parse_qsl
 
-MIB = 1024 * 1024
+BINARY = "application/octet-stream"
 
 
 def hello(environ, query, start_response):
@@ -19,8 +19,8 @@ def hello(environ, query, start_response):
 
 
 def echo(environ, query, start_response):
-    body = environ["wsgi.input"].read()
-    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    body = environ["wsgi.input"].read(-1)
+    start_response("200 OK", [("Content-Type", BINARY)])
     return [body]
 
 
@@ -66,7 +66,7 @@ def who(environ, query, start_response):
 
 def big(environ, query, start_response):
     """So many MiB from a generator: big_block() again and again."""
-    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    start_response("200 OK", [("Content-Type", BINARY)])
     return (big_block(i) for i in range(int(query.get("mib", 1)) * 16))
 
 
@@ -78,13 +78,14 @@ def big_block(number: int) -> bytes:
 def big_known(environ, query, start_response):
     """The same as one piece of known length."""
     body = b"".join(big_block(i) for i in range(int(query.get("mib", 1)) * 16))
-    start_response("200 OK", [("Content-Length", str(len(body)))])
+    headers = [("Content-Type", BINARY), ("Content-Length", str(len(body)))]
+    start_response("200 OK", headers)
     return [body]
 
 
 def big_fresh(environ, query, start_response):
     """The same as pieces of 256 KiB that nobody else has."""
-    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    start_response("200 OK", [("Content-Type", BINARY)])
     for i in range(int(query.get("mib", 1)) * 4):
         yield b"".join(big_block(i * 4 + j) for j in range(4))
 
@@ -129,14 +130,15 @@ def hold_at(path: str) -> None:
 
 
 def file(environ, query, start_response):
-    start_response("200 OK", [("Content-Type", "application/octet-stream")])
+    start_response("200 OK", [("Content-Type", BINARY)])
     return environ["wsgi.file_wrapper"](open(query["path"], "rb"))
 
 
 def status(environ, query, start_response):
     """Any status, with a body and a Content-Length that may not fit it."""
     body = query.get("body", "").encode()
-    headers = [("Content-Type", "text/plain")] if body else []
+    may_have_body = query["code"] not in ("204", "304")
+    headers = [("Content-Type", "text/plain")] if may_have_body else []
     if "length" in query:
         headers.append(("Content-Length", query["length"]))
     start_response(query["code"] + " Some Phrase", headers)
@@ -144,7 +146,7 @@ def status(environ, query, start_response):
 
 
 def empty(environ, query, start_response):
-    start_response("200 OK", [])
+    start_response("200 OK", [("Content-Type", "text/plain")])
     return []
 
 

@@ -5,6 +5,8 @@ import json
 from urllib.parse import parse_qsl
 from wsgiref.validate import validator
 
+import basic
+
 
 def read_body(environ, how):
     """The body by one of the ways that PEP 3333 has to read it."""
@@ -58,3 +60,4 @@ def application(environ, start_response):
 
 
 application = validator(application)
+basic_application = validator(basic.application)
