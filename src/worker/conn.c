@@ -64,6 +64,7 @@ conn_list_open(const struct conn_settings *settings)
 	TAILQ_INIT(&list->dead);
 	list->now_ms = clock_ms();
 	conn_init_deadlines(list);
+	memory_open(&list->memory);
 	return (list);
 }
 
@@ -86,6 +87,7 @@ conn_list_close(struct conn_list **listp)
 	while (list->nspare > 0)
 		request_free(&list->spare[--list->nspare]);
 	event_del(&list->timer);
+	memory_close(&list->memory);
 	if (TAILQ_EMPTY(&list->conns))
 		free(list);
 }

@@ -87,13 +87,16 @@ conn_recycle_request(struct conn *c)
 	list->spare[list->nspare++] = req;
 }
 
-/* What a burst left and nobody has used since the last tick goes. */
+/* What a burst left and nobody has used since the last tick goes; then what free()
+ * has kept of all that went. */
 void
 conn_list_tick(struct conn_list *list)
 {
 	for (; list->nspare_low > 0; list->nspare_low--)
 		request_free(&list->spare[--list->nspare]);
 	list->nspare_low = list->nspare;
+	memory_tick(
+	    &list->memory, pool_running(list->settings.pool) == 0, list->count);
 }
 
 struct request *

@@ -13,6 +13,7 @@
 #include "conn.h"
 #include "conn_deadline.h"
 #include "deadline.h"
+#include "memory.h"
 #include "saturation.h"
 
 enum conn_state {
@@ -80,6 +81,7 @@ struct conn_list {
 	struct conn_queue dead; /* closed, freed before the next wait */
 	struct request *spare[CONN_SPARE_MAX]; /* requests for reuse */
 	unsigned nspare, nspare_low;           /* low: since the last tick */
+	struct memory memory;
 	char scratch[CONN_SCRATCH_SIZE]; /* one read's bytes, within a step */
 };
 
@@ -113,8 +115,7 @@ enum conn_step conn_answer(
 bool conn_is_health(const struct conn *);
 enum conn_step conn_health(struct conn *);
 
-/* No thread has time for the request, by the limit of that name: 503, and the
- * connection stays. */
+/* No thread has time, by the limit of that name: 503; the connection stays. */
 enum conn_step conn_busy(struct conn *, const char *why);
 
 /* The machine goes on in the next turn. */
