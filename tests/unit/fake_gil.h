@@ -20,9 +20,11 @@
 struct fake_gil {
 	pthread_mutex_t mutex;
 	pthread_cond_t dropped;
-	atomic_bool held;    /* written under mutex */
-	atomic_uint waiters; /* the same */
-	atomic_bool asked;   /* a waiter would like the holder to drop it */
+	atomic_bool held;     /* written under mutex */
+	atomic_uint waiters;  /* the same */
+	bool held_by_own;     /* (mutex) by a marked thread */
+	unsigned own_waiters; /* (mutex) marked ones, of the waiters */
+	atomic_bool asked;    /* a waiter would like the holder to drop it */
 
 	pthread_mutex_t switch_mutex; /* after mutex */
 	pthread_cond_t taken;
@@ -40,6 +42,9 @@ struct fake_gil {
 		.switch_mutex = PTHREAD_MUTEX_INITIALIZER, \
 		.taken = PTHREAD_COND_INITIALIZER          \
 	}
+
+/* As gil_meter_mark_thread(): the thread is one of the meter's user's own. */
+static _Thread_local bool fake_gil_is_marked;
 
 #define FAKE_GIL_FOR_EVER 3600000 /* ms: nobody is asked to let go */
 
@@ -63,13 +68,16 @@ static inline void
 fake_gil_wait(struct fake_gil *gil, unsigned wait_ms)
 {
 	struct timespec until = fake_gil_deadline(wait_ms);
+	const unsigned own = fake_gil_is_marked ? 1 : 0;
 	int error;
 
 	atomic_fetch_add(&gil->waiters, 1);
+	gil->own_waiters += own;
 	METER_COND_RELEASED(&gil->mutex);
 	error = meter_cond_timedwait(&gil->dropped, &gil->mutex, &until);
 	METER_COND_ACQUIRED(&gil->mutex);
 	ASSERT(error == 0 || error == ETIMEDOUT);
+	gil->own_waiters -= own;
 	atomic_fetch_sub(&gil->waiters, 1);
 	if (error == ETIMEDOUT && atomic_load(&gil->held))
 		atomic_store(&gil->asked, true);
@@ -83,6 +91,7 @@ fake_gil_take(struct fake_gil *gil, unsigned wait_ms)
 		fake_gil_wait(gil, wait_ms);
 	PTHREAD_OK(pthread_mutex_lock(&gil->switch_mutex));
 	atomic_store(&gil->held, true);
+	gil->held_by_own = fake_gil_is_marked;
 	gil->last = pthread_self();
 	PTHREAD_OK(meter_cond_signal(&gil->taken));
 	PTHREAD_OK(pthread_mutex_unlock(&gil->switch_mutex));
