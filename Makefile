@@ -2,7 +2,7 @@
 
 # ---- choices, each may be given on the command line ------------------------
 
-VARIANT ?= release#	release, debug, asan or tsan: each has a directory
+VARIANT ?= release#	release, debug, asan, tsan, fuzz: each has a directory
 PREFIX ?= /usr/local
 DESTDIR ?=
 DEPS ?= yes#		"no": install nothing
@@ -11,6 +11,8 @@ PYTHONS ?= $(PYTHON)#	those that "make check" tests; all: see tests/pythons.sh
 LIBPYTHON ?=#		static or shared; empty: static where there is an archive
 CC = gcc
 V ?=#			1: show full command lines
+FUZZ_TIME ?= 60#		seconds for each target
+FUZZ_TARGETS ?=#	of tests/fuzz, all if empty: FUZZ_TARGETS="head conn"
 
 # ---- what to build with ----------------------------------------------------
 
@@ -24,6 +26,7 @@ PACKAGES := gcc libc6-dev make pkg-config libevent-dev libpython3-dev \
 	python3-dev libinih-dev libbsd-dev libjansson-dev node-llhttp
 TEST_PACKAGES := libcriterion-dev python3-pytest python3-flask python3-django
 LINT_PACKAGES := clang-format mandoc
+FUZZ_PACKAGES := clang libclang-rt-14-dev
 BENCH_PACKAGES := gunicorn python3-waitress uwsgi uwsgi-plugin-python3 wrk \
 	python3-flask python3-django
 
@@ -96,9 +99,17 @@ FLAGS_debug := -O0 -g3 -DCGTHREAD_DIAG
 FLAGS_asan := -O1 -g -DCGTHREAD_DIAG -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined
 FLAGS_tsan := -O1 -g -DCGTHREAD_DIAG -fno-omit-frame-pointer -fsanitize=thread
+# The targets see what the input does in llhttp, too.
+FLAGS_fuzz := -O1 -g -DCGTHREAD_DIAG -fno-omit-frame-pointer \
+	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+LLHTTP_FLAGS_fuzz := -fsanitize=fuzzer-no-link,address
 VARIANT_FLAGS := $(FLAGS_$(strip $(VARIANT)))
 ifeq ($(VARIANT_FLAGS),)
-$(error VARIANT=$(VARIANT): choose release, debug, asan or tsan)
+$(error VARIANT=$(VARIANT): choose release, debug, asan, tsan or fuzz)
+endif
+ifeq ($(strip $(VARIANT)),fuzz)
+CC = clang
+WARNINGS += -Wno-unneeded-internal-declaration
 endif
 
 CFLAGS ?=
@@ -137,8 +148,8 @@ quiet = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all worker python-ok run check unit e2e asan tsan stress lint bench install \
-	install-worker clean deps help soak
+.PHONY: all worker python-ok run check unit replay e2e asan tsan stress fuzz lint \
+	bench install install-worker clean deps help soak
 
 all: python-ok $(MASTER_PROGRAM) $(WORKER_PROGRAM) # build the programs; PYTHON= as below
 worker: python-ok $(WORKER_PROGRAM) # the worker alone, for another PYTHON=
@@ -198,7 +209,8 @@ $(PYTHON_BUILD)/%.o: %.c Makefile
 # Not ours to warn about.
 $(BUILD)/llhttp/%.o: $(LLHTTP_DIR)/%.c Makefile
 	@mkdir -p $(@D)
-	$(call quiet,CC,$<)$(CC) -O2 -g $(LLHTTP_CFLAGS) -c -o $@ $<
+	$(call quiet,CC,$<)$(CC) -O2 -g $(LLHTTP_FLAGS_$(strip $(VARIANT))) \
+		$(LLHTTP_CFLAGS) -c -o $@ $<
 
 $(MASTER_PROGRAM): $(MASTER_OBJECTS) $(COMMON_OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
@@ -230,6 +242,7 @@ run: # install what is missing, build, serve the example application
 check: # install what is missing, build, run all tests
 	@$(MAKE) -s install-missing WANTED="$(PACKAGES) $(TEST_PACKAGES)"
 	@$(MAKE) -s unit
+	@$(MAKE) -s replay
 ifeq ($(strip $(PYTHONS)),$(strip $(PYTHON)))
 	@$(MAKE) -s e2e
 	@$(MAKE) -s e2e-other-linkage
@@ -308,6 +321,42 @@ soak: all # mixed load for SOAK_SECONDS=600; memory and references stay as they 
 	@CGTHREAD_BUILD=$(strip $(VARIANT)) \
 		CGTHREAD_E2E_PYTHON=$(call fact,executable) \
 		/usr/bin/python3 -B tests/e2e/soak.py --seconds $(SOAK_SECONDS)
+
+# ---- fuzzing: README.md lists the targets ----------------------------------
+
+# What several targets use; stub_pool.c stands in the place of the pool.
+FUZZ_SHARED := $(addprefix tests/fuzz/,fuzz.c reference.c stub_app.c stub_pool.c)
+FUZZ_PARTS := $(call object,$(FUZZ_SHARED)) \
+	$(filter-out %/pool.o %/pool_wakeup.o,$(WORKER_PARTS)) \
+	$(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
+TARGETS := $(basename $(notdir $(filter-out $(FUZZ_SHARED) %/replay.c, \
+	$(wildcard tests/fuzz/*.c))))
+REPLAYS := $(addprefix $(BUILD)/replay-,$(TARGETS))
+FUZZERS := $(addprefix build/fuzz/fuzz-,$(or $(FUZZ_TARGETS),$(TARGETS)))
+
+replay: $(REPLAYS) # the fuzz targets' corpora alone, without a fuzzer
+	@for target in $(TARGETS); do \
+		echo "  REPLAY  $(BUILD)/replay-$$target"; \
+		./$(BUILD)/replay-$$target tests/fuzz/corpus/$$target || exit 1; \
+	done
+
+# Two at a time; what is found is in build/fuzz/found.
+fuzz: # fuzz targets, FUZZ_TIME seconds each, with clang's libFuzzer
+	@$(MAKE) -s install-missing WANTED="$(PACKAGES) $(FUZZ_PACKAGES)"
+	@$(MAKE) -s VARIANT=fuzz $(FUZZERS)
+	@echo $(or $(FUZZ_TARGETS),$(TARGETS)) | xargs -n 1 -P 2 \
+		sh tests/fuzz/run.sh $(FUZZ_TIME)
+
+$(BUILD)/tests/fuzz/%.o: INCLUDES = -Itests/fuzz -Isrc/common -Isrc/worker \
+	$(LLHTTP_CFLAGS)
+$(BUILD)/replay-%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o \
+		$(FUZZ_PARTS)
+	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
+		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS)
+$(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/%.o $(FUZZ_PARTS)
+	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ \
+		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS)
+.SECONDARY: $(addprefix $(BUILD)/tests/fuzz/,$(addsuffix .o,$(TARGETS)))
 
 # ---- benchmark: bench/README.md --------------------------------------------
 
@@ -410,4 +459,4 @@ $(PYTHON_BUILD)/micro: $(MICRO_OBJECTS) $(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
 -include $(patsubst %.o,%.d,$(COMMON_OBJECTS) $(MASTER_OBJECTS) \
 	$(WORKER_OBJECTS) $(PYTHON_OBJECTS) $(BUILD)/bench/responder.o \
 	$(PYTHON_BUILD)/bench/micro.o \
-	$(call object,$(TESTS) $(wildcard tests/tsan/*.c)))
+	$(call object,$(TESTS) $(wildcard tests/tsan/*.c tests/fuzz/*.c)))
