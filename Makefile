@@ -24,7 +24,8 @@ PKG_CONFIG ?= pkg-config
 
 PACKAGES := gcc libc6-dev make pkg-config libevent-dev libpython3-dev \
 	python3-dev libinih-dev libbsd-dev libjansson-dev node-llhttp
-TEST_PACKAGES := libcriterion-dev python3-pytest python3-flask python3-django
+TEST_PACKAGES := libcriterion-dev python3-pytest python3-flask python3-django \
+	python3-h11
 LINT_PACKAGES := clang-format mandoc
 FUZZ_PACKAGES := clang libclang-rt-14-dev
 BENCH_PACKAGES := gunicorn python3-waitress uwsgi uwsgi-plugin-python3 wrk \
