@@ -2,7 +2,7 @@
 
 # ---- choices, each may be given on the command line ------------------------
 
-VARIANT ?= release#	release, debug, asan, tsan, fuzz: each has a directory
+VARIANT ?= release#	release, debug, asan, tsan, cov or fuzz: each has a directory
 PREFIX ?= /usr/local
 DESTDIR ?=
 DEPS ?= yes#		"no": install nothing
@@ -100,13 +100,17 @@ FLAGS_debug := -O0 -g3 -DCGTHREAD_DIAG
 FLAGS_asan := -O1 -g -DCGTHREAD_DIAG -fno-omit-frame-pointer \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined
 FLAGS_tsan := -O1 -g -DCGTHREAD_DIAG -fno-omit-frame-pointer -fsanitize=thread
+# The programs leave by _exit(2), so that is where the counts are written.
+FLAGS_cov := -O0 -g -DCGTHREAD_DIAG --coverage -fprofile-update=atomic
+LDFLAGS_cov := -Wl,--wrap=_exit
+
 # The targets see what the input does in llhttp, too.
 FLAGS_fuzz := -O1 -g -DCGTHREAD_DIAG -fno-omit-frame-pointer \
 	-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
 LLHTTP_FLAGS_fuzz := -fsanitize=fuzzer-no-link,address
 VARIANT_FLAGS := $(FLAGS_$(strip $(VARIANT)))
 ifeq ($(VARIANT_FLAGS),)
-$(error VARIANT=$(VARIANT): choose release, debug, asan, tsan or fuzz)
+$(error VARIANT=$(VARIANT): choose release, debug, asan, tsan, cov or fuzz)
 endif
 ifeq ($(strip $(VARIANT)),fuzz)
 CC = clang
@@ -116,7 +120,8 @@ endif
 CFLAGS ?=
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -pthread $(WARNINGS) $(VARIANT_FLAGS) \
 	-fstack-protector-strong $(CFLAGS)
-ALL_LDFLAGS = -pthread $(VARIANT_FLAGS) -Wl,-z,relro,-z,now $(LDFLAGS)
+ALL_LDFLAGS = -pthread $(VARIANT_FLAGS) -Wl,-z,relro,-z,now \
+	$(LDFLAGS_$(strip $(VARIANT))) $(LDFLAGS)
 
 # ---- the tree: an include path is what a directory may know -----------------
 
@@ -149,7 +154,7 @@ quiet = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)';)
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.PHONY: all worker python-ok run check unit replay e2e asan tsan stress fuzz lint \
+.PHONY: all worker python-ok run check unit replay e2e asan tsan stress fuzz cov lint \
 	bench install install-worker clean deps help soak
 
 all: python-ok $(MASTER_PROGRAM) $(WORKER_PROGRAM) # build the programs; PYTHON= as below
@@ -315,6 +320,30 @@ $(BUILD)/%_stress: $(BUILD)/tests/tsan/%_stress.o $(WORKER_PARTS) \
 		$(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
 		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(JANSSON_LIBS)
+
+# Of what is exercised in one process and of what a running server does.
+cov: # line coverage of all tests together, in build/cov
+	@$(MAKE) -s install-missing WANTED="$(PACKAGES) $(TEST_PACKAGES)"
+	@find build/cov -name '*.gcda' -delete 2>/dev/null; true
+	@GCOV_ERROR_FILE=/dev/null $(MAKE) -s VARIANT=cov unit replay e2e
+	@sh tests/cov/report.sh
+
+ifeq ($(strip $(VARIANT)),cov)
+$(MASTER_PROGRAM) $(WORKER_PROGRAM) $(UNIT_PROGRAMS): $(BUILD)/tests/cov/exit.o
+$(REPLAYS): $(BUILD)/tests/cov/exit.o
+endif
+
+# Of what is exercised in one process and of what a running server does.
+cov: # line coverage of all tests together, in build/cov
+	@$(MAKE) -s install-missing WANTED="$(PACKAGES) $(TEST_PACKAGES)"
+	@find build/cov -name '*.gcda' -delete 2>/dev/null; true
+	@GCOV_ERROR_FILE=/dev/null $(MAKE) -s VARIANT=cov unit replay e2e
+	@sh tests/cov/report.sh
+
+ifeq ($(strip $(VARIANT)),cov)
+$(MASTER_PROGRAM) $(WORKER_PROGRAM) $(UNIT_PROGRAMS): $(BUILD)/tests/cov/exit.o
+$(REPLAYS): $(BUILD)/tests/cov/exit.o
+endif
 
 SOAK_SECONDS ?= 600
 

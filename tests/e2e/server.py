@@ -32,6 +32,7 @@ DEFAULT_PYTHON = "/usr/bin/python3"
 PYTHON = os.environ.get("CGTHREAD_E2E_PYTHON", DEFAULT_PYTHON)
 IS_ASAN = "asan" in BUILD
 IS_TSAN = "tsan" in BUILD
+IS_COV = "cov" in BUILD
 
 # How long anything that must happen may take.  Far more than it needs: only a
 # failing test waits so long.

@@ -163,6 +163,8 @@ static const struct {
 	ROW("NUL in an extension", "5;x\0y\r\nhello\r\n" LAST, "", 400),
 	ROW("extension without a value", "5;invalid=\r\nhello\r\n" LAST, "",
 	    400),
+	ROW("more than one white space", "5  \t;x  =  1\r\nhello\r\n" LAST,
+	    "hello", TAKEN),
 	ROW("extension without a name", "5;\r\nhello\r\n" LAST, "", 400),
 	ROW("value without a name", "5;=1\r\nhello\r\n" LAST, "", 400),
 	ROW("two without a name", "5;;x\r\nhello\r\n" LAST, "", 400),

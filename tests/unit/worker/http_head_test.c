@@ -250,6 +250,8 @@ static const struct row {
 	ROW("length: superscript", POST "Content-Length: \xb2\r\n" END, 400),
 	EITHER("length: 2^64 + 5", POST
 	    "Content-Length: 18446744073709551621\r\n" END, 400, 413),
+	ROW("length: 20 digits", POST
+	    "Content-Length: 00000000000000000005\r\n" END, 400),
 	ROW("length: over the limit", POST "Content-Length: 1001\r\n" END, 413),
 	ROW("length: the limit", POST "Content-Length: 1000\r\n" END, TAKEN),
 
