@@ -71,35 +71,37 @@ http_parser_init(struct http_parser *p, struct http_head *head,
 
 /* ---- lines ---- */
 
-/* A line of the head that is complete, without its CR LF, or the one in hand.
+/*
+ * A line without its LF, or what there is of it: what can be said before it is
+ * whole.  On HTTP_BAD *at is the first byte that is one too many.
  */
 static enum http_result
-check_line(struct http_parser *p, size_t start, size_t end, bool is_whole)
+check_line(struct http_parser *p, size_t start, size_t end, size_t *at)
 {
-	const char *line = p->base + start;
-	size_t len = end - start;
-	bool is_folded = len > 0 && (line[0] == ' ' || line[0] == '\t');
-
+	const struct http_limits *limits = p->limits;
+	bool is_first = p->nlines == 0;
 	/* A CR in hand may still turn out to belong to the line's end. */
-	if (!is_whole && len > 0)
-		len--;
-	if (p->nlines == 0 && len > p->limits->line)
-		return (
-		    http_bad(p, 414, "request line over limit_request_line"));
-	if (p->nlines > 0 && len > p->limits->field_size)
-		return (
-		    http_bad(p, 431, "field over limit_request_field_size"));
-	if (p->nlines > 0 && is_folded)
+	size_t stop =
+	    start + (is_first ? limits->line : limits->field_size) + 1;
+
+	*at = start;
+	if (!is_first && end > start &&
+	    (p->base[start] == ' ' || p->base[start] == '\t'))
 		return (http_bad(p, 400, "folded field (RFC 9112 5.2)"));
-	return (HTTP_COMPLETE);
+	*at = limits->head < stop ? limits->head : stop;
+	if (end <= *at)
+		return (HTTP_COMPLETE);
+	if (limits->head < stop)
+		return (http_bad(p, 431, "head over max_head_size"));
+	return (is_first
+		    ? http_bad(p, 414, "request line over limit_request_line")
+		    : http_bad(p, 431, "field over limit_request_field_size"));
 }
 
 /* HTTP_COMPLETE: the head ends with this line. */
 static enum http_result
 take_line(struct http_parser *p, size_t start, size_t end)
 {
-	if (check_line(p, start, end, true) == HTTP_BAD)
-		return (HTTP_BAD);
 	if (p->nlines == 0 && end == start) {
 		if (++p->blank > BLANK_LINES_MAX)
 			return (http_bad(p, 400,
@@ -119,35 +121,49 @@ take_line(struct http_parser *p, size_t start, size_t end)
 	return (HTTP_INCOMPLETE);
 }
 
-/* Goes over the new lines; on HTTP_COMPLETE *end is the length of the head. */
+/* The line in hand, which has its LF at that place. */
+static enum http_result
+end_line(struct http_parser *p, size_t newline)
+{
+	enum http_result result;
+
+	if (newline == p->line_start || p->base[newline - 1] != '\r')
+		return (http_bad(p, 400, "bare LF (RFC 9112 2.2)"));
+	result = take_line(p, p->line_start, newline - 1);
+	if (result != HTTP_BAD && newline >= p->limits->head)
+		return (http_bad(p, 431, "head over max_head_size"));
+	return (result);
+}
+
+/*
+ * Goes over the new lines.  *end is the length of the head on HTTP_COMPLETE, and
+ * on HTTP_BAD where the byte is with which it is known.
+ */
 static enum http_result
 scan_lines(struct http_parser *p, size_t len, size_t *end)
 {
 	const char *base = p->base, *newline;
 	enum http_result result;
-	size_t at;
 
 	while ((newline = memchr(base + p->scanned, '\n', len - p->scanned)) !=
 	       NULL) {
-		at = (size_t)(newline - base);
-		if (at == p->line_start || base[at - 1] != '\r')
-			return (http_bad(p, 400, "bare LF (RFC 9112 2.2)"));
-		result = take_line(p, p->line_start, at - 1);
-		p->line_start = p->scanned = at + 1;
-		if (result != HTTP_BAD && p->scanned > p->limits->head)
-			return (http_bad(p, 431, "head over max_head_size"));
+		if (check_line(p, p->line_start, (size_t)(newline - base),
+			end) == HTTP_BAD)
+			return (HTTP_BAD);
+		*end = (size_t)(newline - base);
+		result = end_line(p, *end);
 		if (result == HTTP_BAD)
 			return (HTTP_BAD);
+		p->line_start = p->scanned = *end + 1;
 		if (result == HTTP_COMPLETE) {
 			*end = p->scanned;
 			return (HTTP_COMPLETE);
 		}
 	}
 	p->scanned = len;
-	if (check_line(p, p->line_start, len, false) == HTTP_BAD)
+	if (check_line(p, p->line_start, len, end) == HTTP_BAD)
 		return (HTTP_BAD);
-	if (len > p->limits->head)
-		return (http_bad(p, 431, "head over max_head_size"));
+	*end = len;
 	return (HTTP_INCOMPLETE);
 }
 
@@ -187,29 +203,44 @@ http_feed(struct http_parser *p, const char *data, size_t len)
 	return (http_bad(p, 400, llhttp_reason(p, error)));
 }
 
+/* llhttp's turn, up to there. */
+static enum http_result
+feed_fields(struct http_parser *p, size_t end)
+{
+	size_t from = p->fed;
+
+	if (from == 0 || end <= from)
+		return (HTTP_COMPLETE);
+	p->fed = end;
+	return (http_feed(p, p->base + from, end - from));
+}
+
+/*
+ * Of two mistakes the first one counts, whichever reader finds it: the answer
+ * must not depend on how many bytes came at once.
+ */
 enum http_result
 http_parser_head(
     struct http_parser *p, const char *buf, size_t len, size_t *used)
 {
 	enum http_result result;
-	size_t end = len, from;
+	struct http_error error;
+	size_t end;
 
 	ASSERT(!p->in_body && p->error.status == 0);
 	p->base = buf;
 	result = scan_lines(p, len, &end);
-	if (result == HTTP_BAD || p->fed == 0 || end <= p->fed)
-		return (result);
-	from = p->fed;
-	p->fed = end;
-	if (http_feed(p, buf + from, end - from) == HTTP_BAD)
+	error = p->error;
+	p->error.status = 0;
+	if (feed_fields(p, end) == HTTP_BAD)
 		return (HTTP_BAD);
-	if (result == HTTP_INCOMPLETE)
-		return (p->in_body ? http_bad(p, 400, "unclear end of the head")
-				   : HTTP_INCOMPLETE);
-	if (!p->in_body)
+	p->error = error;
+	if (result == HTTP_BAD)
+		return (HTTP_BAD);
+	if (p->in_body != (result == HTTP_COMPLETE))
 		return (http_bad(p, 400, "unclear end of the head"));
 	*used = end;
-	return (HTTP_COMPLETE);
+	return (result);
 }
 
 const struct http_field *

@@ -260,6 +260,19 @@ static const struct row {
 	ROW("100-continue", POST "Expect: 100-Continue\r\n" END, TAKEN),
 	ROW("100-continue, HTTP/1.0", OLD "Expect: 100-continue\r\n" END, TAKEN),
 
+	/* two readers, and of two mistakes the first one counts */
+	ROW("coding, then a long field", POST "Transfer-Encoding: a\r\n"
+	    "X: " X40 X40 "\r\n" END, 501),
+	ROW("long field, then coding", POST "X: " X40 X40 "\r\n"
+	    "Transfer-Encoding: a\r\n" END, 431),
+	ROW("expectation, then too many", POST "Expect: a\r\n" FIELD5 END, 417),
+	ROW("length, then a bare LF", POST "Content-Length: 1001\r\n"
+	    "a:b\r\nX\n" END, 413),
+	ROW("bare LF, then length", POST "X: a\n"
+	    "Content-Length: 1001\r\n" END, 400),
+	ROW("no name, in a long field", POST "@" X40 X40 "\r\n" END, 400),
+	ROW("no name, behind a long one", POST X40 X40 X10 "@\r\n" END, 431),
+
 	/* each limit, reached and passed by one */
 	ROW("line", "GET /" X40 "xxxxxx HTTP/1.1\r\n" HOST END, TAKEN),
 	ROW("line + 1", "GET /" X40 "xxxxxxx HTTP/1.1\r\n" HOST END, 414),
