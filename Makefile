@@ -333,18 +333,6 @@ $(MASTER_PROGRAM) $(WORKER_PROGRAM) $(UNIT_PROGRAMS): $(BUILD)/tests/cov/exit.o
 $(REPLAYS): $(BUILD)/tests/cov/exit.o
 endif
 
-# Of what is exercised in one process and of what a running server does.
-cov: # line coverage of all tests together, in build/cov
-	@$(MAKE) -s install-missing WANTED="$(PACKAGES) $(TEST_PACKAGES)"
-	@find build/cov -name '*.gcda' -delete 2>/dev/null; true
-	@GCOV_ERROR_FILE=/dev/null $(MAKE) -s VARIANT=cov unit replay e2e
-	@sh tests/cov/report.sh
-
-ifeq ($(strip $(VARIANT)),cov)
-$(MASTER_PROGRAM) $(WORKER_PROGRAM) $(UNIT_PROGRAMS): $(BUILD)/tests/cov/exit.o
-$(REPLAYS): $(BUILD)/tests/cov/exit.o
-endif
-
 SOAK_SECONDS ?= 600
 
 soak: all # mixed load for SOAK_SECONDS=600; memory and references stay as they are

@@ -111,9 +111,8 @@ enum conn_step conn_refuse(
 enum conn_step conn_answer(
     struct conn *, int status, bool keep_alive, const char *extra);
 
-/* Is the request for health_path?  Its answer: no thread has the request. */
-bool conn_is_health(const struct conn *);
-enum conn_step conn_health(struct conn *);
+bool conn_is_health(const struct conn *);  /* the request is for health_path */
+enum conn_step conn_health(struct conn *); /* its answer */
 
 /* No thread has time, by the limit of that name: 503; the connection stays. */
 enum conn_step conn_busy(struct conn *, const char *why);
