@@ -124,7 +124,7 @@ buffer_reserve(struct outbox *o, size_t room)
 
 	if (room <= o->buffer_size - o->buffer_len)
 		return (true);
-	if (o->body.data != NULL || room > OUTBOX_BUFFER_MAX)
+	if (o->buffer_len > 0 || room > OUTBOX_BUFFER_MAX)
 		return (false);
 	while (size < room)
 		size *= 2;
@@ -137,11 +137,12 @@ buffer_reserve(struct outbox *o, size_t room)
 	return (true);
 }
 
-/* The body's last piece so far is the buffer's, and the thread's alone. */
+/* The body's last piece so far is the buffer's, and the thread's alone: published,
+ * it may not even be looked at. */
 static bool
 buffer_is_open(const struct outbox *o)
 {
-	if (o->body.data == NULL)
+	if (o->buffer_len == 0)
 		return (true);
 	return (!o->published && STAILQ_NEXT(&o->body, link) == NULL);
 }
@@ -150,9 +151,10 @@ static char *
 buffer_add(struct outbox *o, size_t len)
 {
 	char *room = o->buffer + o->buffer_len;
+	bool is_begun = o->buffer_len > 0;
 
 	o->buffer_len += len;
-	if (o->body.data != NULL) {
+	if (is_begun) {
 		o->body.left += len;
 		o->staged_len += len;
 		return (room);
