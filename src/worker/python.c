@@ -70,8 +70,9 @@ python_release(void)
 {
 	ASSERT(main_state == NULL);
 	if (!gil_meter_calibrate(drop_gil, take_gil))
-		log_debug("the interpreter lock cannot be watched: threads are "
-			  "woken by their processor time");
+		log_info("the interpreter's lock cannot be watched: while one "
+			 "request waits for something, the next may wait some "
+			 "milliseconds for a thread");
 	drop_gil();
 }
 

@@ -12,7 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from server import APPS, BUILD, PATIENCE, PROGRAM, PYTHON, ROOT, Server
+from server import (
+    APPS,
+    BUILD,
+    IS_ASAN,
+    IS_TSAN,
+    PATIENCE,
+    PROGRAM,
+    PYTHON,
+    ROOT,
+    Server,
+)
 
 ASK = "import sys, json; print(json.dumps([%s]))"
 TOLD = ["version", "prefix", "base_prefix", "executable"]
@@ -166,6 +176,13 @@ def test_check_imports_from_the_environment(venv):
 
 
 # ---- extension modules
+
+
+def test_lock_of_the_interpreter_is_watched(serve):
+    """Else threads are woken late, which nothing but the log would tell."""
+    server = serve("interpreter:application")
+    told = server.errors.find("the interpreter's lock cannot be watched")
+    assert len(told) == (1 if IS_ASAN or IS_TSAN else 0)
 
 
 def test_extension_modules_of_python_load(serve):
