@@ -370,10 +370,10 @@ $(BUILD)/tests/fuzz/%.o: INCLUDES = -Itests/fuzz -Isrc/common -Isrc/worker \
 $(BUILD)/replay-%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o \
 		$(FUZZ_PARTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
-		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS)
+		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(JANSSON_LIBS)
 $(BUILD)/fuzz-%: $(BUILD)/tests/fuzz/%.o $(FUZZ_PARTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ \
-		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS)
+		$(EVENT_LIBS) $(INIH_LIBS) $(BSD_LIBS) $(JANSSON_LIBS)
 .SECONDARY: $(addprefix $(BUILD)/tests/fuzz/,$(addsuffix .o,$(TARGETS)))
 
 # ---- benchmark: bench/README.md --------------------------------------------

@@ -285,9 +285,9 @@ def test_workers_ignore_what_is_for_the_master(serve, name):
         ("basic:no_such_name", ["basic", "no_such_name"]),
         ("factory:not_callable", ["not_callable", "callable"]),
         ("factory:fail()", ["LookupError: the factory failed"]),
-        ("basic:MIB", ["not an application, but of type int, which cannot be"]),
-        ("basic:MIB()", ["not a factory, but of type int, which cannot be"]),
-        ("basic:MIB.x", ['there is no "x" in an object of type int']),
+        ("basic:ANSWER", ["not an application, but of type int, which cannot be"]),
+        ("basic:ANSWER()", ["not a factory, but of type int, which cannot be"]),
+        ("basic:ANSWER.x", ['there is no "x" in an object of type int']),
     ],
 )
 def test_application_that_cannot_be_imported_is_exit_3(serve, app, said):

@@ -236,7 +236,6 @@ def test_nothing_of_one_request_is_left_for_the_next(trusting):
         ("a", {"host": "b:443", "proto": "https"}, ("b", "443")),
         ("a", {"host": "b:443"}, ("b:443", "443")),
         ("a", {"host": "[::1]:8"}, ("[::1]:8", "8")),
-        ("a:x", {"proto": "http"}, ("a:x", "80")),
     ],
 )
 def test_port_is_what_the_client_has_asked(trusting, host, headers, want):

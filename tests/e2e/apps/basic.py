@@ -11,6 +11,7 @@ import time
 from urllib.parse import parse_qsl
 
 BINARY = "application/octet-stream"
+ANSWER = 42  # what is no application
 
 
 def hello(environ, query, start_response):
