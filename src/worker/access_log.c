@@ -129,8 +129,7 @@ tell_answer(struct access_record *record, bool is_running)
 {
 	const struct request *req = record->req;
 	const struct reply *reply = &req->reply;
-	/* Behind what the loop has collected the thread's side is known. */
-	bool is_known = !is_running || reply->is_collected;
+	bool is_known = !is_running || reply_is_known(reply);
 
 	record->is_answered =
 	    is_known && reply->begun && reply->outbox.sent > 0;

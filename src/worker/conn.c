@@ -326,9 +326,11 @@ conn_list_drain(struct conn_list *list)
 	list->now_ms = clock_ms();
 	for (c = TAILQ_FIRST(&list->conns); c != NULL; c = next) {
 		next = TAILQ_NEXT(c, link);
-		if (c->state != CONN_IDLE)
-			continue;
-		conn_run(c);
+		/* Where the head has said that the connection stays. */
+		if (c->state == CONN_RUNNING)
+			reply_want_wake(&c->req->reply);
+		if (c->state == CONN_IDLE)
+			conn_run(c);
 	}
 }
 

@@ -6,9 +6,9 @@
  *	shared   under the lock: published, for the loop to collect
  *	sending  the loop's alone
  *
- * A reply that is made in one go is never published: it stays staged until the
- * thread is through with the request, and then it is either sent by the thread
- * itself or collected as it is; no lock is taken for it.
+ * A reply that is made in one go is never published: it stays staged until it is
+ * whole, and then it is either sent by the thread itself or collected as it is; no
+ * lock is taken for it.
  *
  * Who calls what is said at each function; "the thread" is the one that runs the
  * request, and the loop after that.

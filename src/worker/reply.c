@@ -237,9 +237,45 @@ reply_file(struct reply *r, int fd, off_t offset, size_t len)
 	return (result);
 }
 
+/*
+ * The loop sleeps, and all of the reply is here, so that nothing is staged behind
+ * it: to send it costs this thread less than to wake the loop.  True if nothing is
+ * left to send.  What cannot be sent at once, also because the connection has
+ * broken, is the loop's to deal with.
+ */
+static bool
+send_here(struct reply *r)
+{
+	const struct outbox *o = &r->outbox;
+
+	if (!r->begun || r->failed || o->published)
+		return (false);
+	if (STAILQ_EMPTY(&o->staged))
+		return (true); /* reply_flush() has been here */
+	/* What is referred to may be let go of only once the loop knows. */
+	if (o->has_other || o->staged_len > DIRECT_MAX || r->fd == -1 ||
+	    is_aborted(r) || !completion_is_asleep(r->completions))
+		return (false);
+	if (outbox_send_staged(&r->outbox, r->fd) != OUTBOX_SENT)
+		return (false);
+	/* The loop may learn of it only in some turn to come. */
+	if (r->is_timed)
+		r->sent_ns = clock_ns();
+	return (true);
+}
+
+/* Of pieces that come one after the other the loop sends several at once. */
 void
 reply_flush(struct reply *r)
 {
+	bool is_whole = r->finished || r->remaining == 0;
+
+	if (STAILQ_EMPTY(&r->outbox.staged))
+		return;
+	if (is_whole && send_here(r)) {
+		atomic_fetch_or(&r->word, REPLY_SENT);
+		return;
+	}
 	outbox_publish(&r->outbox);
 	if ((atomic_fetch_or(&r->word, REPLY_QUEUED) & REPLY_QUEUED) == 0)
 		completion_push(r->completions, &r->completion);
@@ -276,26 +312,6 @@ reply_finish(struct reply *r, bool complete)
 		r->failed = true;
 }
 
-/*
- * The loop sleeps, and all of the reply is here: to send it costs this thread less
- * than to wake the loop.  True if the loop need not be told before its next turn.
- * What cannot be sent at once, also because the connection has broken, is the
- * loop's to deal with.
- */
-static bool
-send_here(struct reply *r)
-{
-	const struct outbox *o = &r->outbox;
-
-	/* What is referred to may be let go of only once the loop knows. */
-	if (!r->begun || r->failed || o->published || o->has_other ||
-	    o->staged_len > DIRECT_MAX || r->fd == -1 || is_aborted(r) ||
-	    !completion_is_asleep(r->completions))
-		return (false);
-	return (outbox_send_staged(&r->outbox, r->fd) == OUTBOX_SENT &&
-		r->head.keep_alive);
-}
-
 void
 reply_end(struct reply *r)
 {
@@ -305,10 +321,7 @@ reply_end(struct reply *r)
 	if (!r->finished)
 		r->failed = true;
 	else
-		sent = send_here(r);
-	/* The loop may learn of it only in some turn to come. */
-	if (sent && r->is_timed)
-		r->sent_ns = clock_ns();
+		sent = send_here(r) && r->head.keep_alive;
 	old = atomic_fetch_or(&r->word, REPLY_DONE | REPLY_QUEUED);
 	if (old & REPLY_QUEUED)
 		return;
@@ -348,6 +361,13 @@ await_done(struct reply *r, unsigned word)
 		return;
 	r->is_awaited = true;
 	completion_await(r->completions);
+}
+
+bool
+reply_is_known(const struct reply *r)
+{
+	return (r->is_collected ||
+		(atomic_load(&r->word) & (REPLY_SENT | REPLY_DONE)) != 0);
 }
 
 void

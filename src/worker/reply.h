@@ -5,9 +5,9 @@
  * reply_send).  Between them stand the outbox and one atomic word, the reply
  * port's: see enum reply_bit.
  *
- * Who sends adapts: a reply made in one go while the loop sleeps is sent by the
- * thread itself, without waking the loop; it then learns of the end in its next
- * turn.  Everything else the loop sends.
+ * Who sends adapts: a reply that is whole before any of it was published, and
+ * while the loop sleeps, is sent by the thread itself, without waking the loop; it
+ * then learns of the end in its next turn.  Everything else the loop sends.
  *
  * The descriptor is the connection's and stays open until DONE has been
  * collected.  DONE and QUEUED are set in one step, so the loop cannot free what
@@ -37,11 +37,11 @@ enum reply_bit {
 	REPLY_CLAIMED_BY_LOOP = 1 << 1,
 	REPLY_STARTED = 1 << 2, /* a thread has taken the request up */
 	REPLY_GONE = 1 << 3,    /* the client has left: nobody may read it */
-	REPLY_ABORTED =
-	    1 << 4, /* nothing more is sent: the thread should stop */
-	REPLY_QUEUED = 1 << 5, /* it stands in the completion list */
-	REPLY_DONE = 1 << 6,   /* the thread's last touch */
-	REPLY_WAKE = 1 << 7    /* the loop wants to hear of DONE at once */
+	REPLY_ABORTED = 1 << 4, /* nothing more is sent: the thread stops */
+	REPLY_QUEUED = 1 << 5,  /* it stands in the completion list */
+	REPLY_DONE = 1 << 6,    /* the thread's last touch */
+	REPLY_WAKE = 1 << 7,    /* the loop wants to hear of DONE at once */
+	REPLY_SENT = 1 << 8     /* by the thread, which is not DONE yet */
 };
 
 struct reply {
@@ -62,8 +62,7 @@ struct reply {
 	bool begun;        /* the head is in the outbox */
 	bool finished;     /* nothing more will be */
 	bool failed;       /* ended before its framing was satisfied */
-	uint64_t
-	    sent_ns; /* when the thread had sent all of it; 0: it has not */
+	uint64_t sent_ns;  /* when the thread had sent it; 0: it has not */
 
 	struct outbox outbox;
 };
@@ -105,7 +104,7 @@ int reply_body_ref(struct reply *, const void *data, size_t len, size_t *taken,
 
 /* The same from a file: len bytes at offset.  Takes fd, also on failure. */
 int reply_file(struct reply *, int fd, off_t offset, size_t len);
-/* Lets the loop send what the outbox holds. */
+/* What the outbox holds is on its way; costs nothing where it holds nothing. */
 void reply_flush(struct reply *);
 
 bool reply_is_full(const struct reply *);
@@ -113,10 +112,8 @@ bool reply_is_full(const struct reply *);
  * or -1 with ECANCELED when the reply has been aborted. */
 int reply_wait(struct reply *);
 
-/*
- * Nothing more will be said; false where the application failed after the head:
- * the client gets a cut connection then.
- */
+/* Nothing more will be said; false where the application failed after the head: the
+ * client gets a cut connection then. */
 void reply_finish(struct reply *, bool complete);
 /* The last call: the request is the loop's afterwards. */
 void reply_end(struct reply *);
@@ -128,6 +125,8 @@ void reply_end(struct reply *);
  * sending and returns the word, with DONE if the thread is through with it.
  */
 unsigned reply_collect(struct reply *);
+/* What has been sent, and the head, may be looked at although a thread has it. */
+bool reply_is_known(const struct reply *);
 
 /* The client is gone: the connection waits for the end of this reply to close.
  * drop: a request that no thread has taken up need not run. */

@@ -248,6 +248,21 @@ def test_requests_cut_by_the_end_of_the_server(serve_json, meeting, number):
     assert by_path["/waits"]["status"] == by_path[None]["status"] == 503
 
 
+def test_answer_that_was_sent_is_known_when_its_request_is_cut(serve_json, meeting):
+    """The client has it whole; what the server does not wait for is close()."""
+    server = serve_json("hostile:application", expect_exit=None)
+    with server.client() as client:
+        client.send_request("GET", "/hold-in-close" + meeting.query + "&known=1")
+        assert client.read_response().body == b"piece"
+        held = meeting.wait()
+        server.signal(signal.SIGINT)
+        (line,) = lines_of(server, 1)
+        held.release()
+        server.wait()
+    assert (line["status"], line["bytes"]) == (200, 5)
+    assert line["aborted"] and line["reason"] == "stopped"
+
+
 def test_no_room_for_the_body_is_507(serve_json, tmp_path):
     missing = tmp_path / "missing"
     missing.mkdir()

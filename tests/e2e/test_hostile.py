@@ -507,9 +507,10 @@ def test_write_by_another_thread_is_refused(hostile):
     assert hostile.get("/write-elsewhere").body == b"RuntimeError"
 
 
-def test_end_of_the_reply_does_not_wait_for_close(hostile, meeting):
+@pytest.mark.parametrize("known", ["", "&known=1"])
+def test_end_of_the_reply_does_not_wait_for_close(hostile, meeting, known):
     with hostile.client() as client:
-        client.send_request("GET", "/hold-in-close" + meeting.query)
+        client.send_request("GET", "/hold-in-close" + meeting.query + known)
         assert client.read_response("GET").body == b"piece"
         meeting.wait().release()
 

@@ -457,7 +457,8 @@ class HeldClose:
 
 
 def hold_in_close(environ, query, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain")])
+    known = [("Content-Length", "5")] if "known" in query else []
+    start_response("200 OK", [("Content-Type", "text/plain")] + known)
     return HeldClose(query["at"])
 
 

@@ -280,6 +280,131 @@ Test(reply, collected_reply_can_be_flushed_again)
 	cr_expect(collect());
 }
 
+/* ---- a thread that sends itself ---- */
+
+static bool
+loop_is_asleep(void)
+{
+	return (completion_is_asleep(&completions));
+}
+
+Test(reply, sleeping_loop_is_spared)
+{
+	size_t taken;
+
+	cr_assert(completion_sleep(&completions));
+	begin(&http11, 5);
+	cr_expect_eq(reply_body(&reply, "hello", 5, &taken), 0);
+	reply_flush(&reply);
+	cr_expect_str_eq(body(), "hello");
+	cr_expect(reply_is_known(&reply));
+	reply_flush(&reply);
+	cr_expect_null(completion_take(&completions));
+	reply_finish(&reply, true);
+	reply_flush(&reply);
+	reply_end(&reply);
+	cr_expect(loop_is_asleep());
+	cr_expect(collect());
+	cr_expect_eq(reply_send(&reply), OUTBOX_SENT);
+	cr_expect_eq(reply.outbox.sent, reply.head_len + 5);
+	cr_expect_str_eq(body(), "(no head)", "nothing twice");
+}
+
+Test(reply, pieces_are_gathered_by_the_loop)
+{
+	size_t taken;
+
+	cr_assert(completion_sleep(&completions));
+	begin(&http11, -1);
+	cr_expect_eq(reply_body(&reply, "x", 1, &taken), 0);
+	reply_flush(&reply);
+	cr_expect_not(loop_is_asleep());
+	cr_expect_eq(reply_body(&reply, "yy", 2, &taken), 0);
+	reply_flush(&reply);
+	cr_expect_not(collect());
+	cr_expect_eq(reply_send(&reply), OUTBOX_SENT);
+	cr_expect_str_eq(body(), "1\r\nx\r\n2\r\nyy\r\n");
+	reply_finish(&reply, true);
+	reply_end(&reply);
+	cr_expect(collect());
+}
+
+Test(reply, what_the_loop_was_given_is_not_overtaken)
+{
+	size_t taken;
+
+	begin(&http10, -1);
+	cr_expect_eq(reply_body(&reply, "one ", 4, &taken), 0);
+	reply_flush(&reply);
+	cr_assert_not(completion_sleep(&completions), "it was awake");
+	cr_expect_not(collect());
+	cr_assert(completion_sleep(&completions));
+	cr_expect_eq(reply_body(&reply, "two", 3, &taken), 0);
+	reply_finish(&reply, true);
+	reply_flush(&reply);
+	cr_expect_not(loop_is_asleep());
+	reply_end(&reply);
+	cr_expect(collect());
+	cr_expect_eq(reply_send(&reply), OUTBOX_SENT);
+	cr_expect_str_eq(body(), "one two");
+}
+
+Test(reply, rest_that_the_socket_does_not_take_is_the_loops)
+{
+	static char big[60000];
+	ssize_t n, total = 0;
+	char text[4096];
+	int size = 4096;
+	size_t taken;
+
+	memset(big, 'x', sizeof(big));
+	setsockopt(sockets[0], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	cr_assert(completion_sleep(&completions));
+	begin(&http11, sizeof(big));
+	cr_expect_eq(reply_body(&reply, big, sizeof(big), &taken), 0);
+	reply_flush(&reply);
+	cr_expect_not(loop_is_asleep());
+	reply_finish(&reply, true);
+	reply_end(&reply);
+	cr_expect(collect());
+	cr_expect_eq(reply.outbox.sent + atomic_load(&reply.outbox.pending),
+	    reply.head_len + sizeof(big));
+	do {
+		cr_assert_neq(reply_send(&reply), OUTBOX_FAILED);
+		while ((n = read(sockets[1], text, sizeof(text))) > 0)
+			total += n;
+	} while (!STAILQ_EMPTY(&reply.outbox.sending));
+	cr_expect_eq(total, (ssize_t)(reply.head_len + sizeof(big)));
+	cr_expect_eq(atomic_load(&reply.outbox.pending), 0);
+}
+
+static void
+send_all_to_a_sleeping_loop(void)
+{
+	cr_assert(completion_sleep(&completions));
+	begin(&http11, 0);
+	reply_flush(&reply);
+	cr_assert(loop_is_asleep());
+	reply_finish(&reply, true);
+	reply_end(&reply);
+}
+
+Test(reply, end_is_told_at_once_where_something_waits_for_it)
+{
+	reply_want_wake(&reply);
+	send_all_to_a_sleeping_loop();
+	cr_expect_not(loop_is_asleep());
+	collect();
+}
+
+Test(reply, end_is_told_at_once_where_the_client_has_left)
+{
+	reply_set_gone(&reply, false);
+	send_all_to_a_sleeping_loop();
+	cr_expect_not(loop_is_asleep());
+	collect();
+}
+
 Test(reply, client_that_left_before_the_start_is_not_served)
 {
 	reply_set_gone(&reply, true);
