@@ -55,13 +55,19 @@ send_sequence(struct py_response *r, PyObject *sequence)
 
 /* ---- a file ---- */
 
-/* Sends a file without reading it, and takes its descriptor. */
+/*
+ * Sends a file without reading it, and takes its descriptor.  Content-Length says
+ * how much of it: an application that is asked for a range goes to its start and
+ * wraps the file.
+ */
 static enum py_sending
 send_span(struct py_response *r, struct py_file_span *span)
 {
 	enum py_sending sending = py_response_begin(r, (int64_t)span->len);
 	struct reply *reply = &r->request->reply;
 
+	if (reply->remaining != -1 && (uint64_t)reply->remaining < span->len)
+		span->len = (size_t)reply->remaining;
 	if (sending != PY_SENDING || span->len == 0) {
 		close(span->fd);
 		return (sending);

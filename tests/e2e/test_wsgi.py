@@ -593,6 +593,16 @@ def test_length_of_the_application_bounds_the_file(cases, of):
         assert client.request("GET", where).body == FILE[:1000]
 
 
+@pytest.mark.parametrize("length", [1000, 0])
+def test_connection_stays_after_a_part_of_a_file(cases, length):
+    """As a reply to a range has it."""
+    where = target("wrapped", of="read ahead", headers=f"Content-Length:{length}")
+    with cases.client() as client:
+        for _ in range(2):
+            response = client.request("GET", where)
+            assert response.body == FILE[11 : 11 + length] and not response.closes
+
+
 @pytest.mark.parametrize("of", ["offset", "empty", "read ahead"])
 def test_file_shorter_than_its_length_is_cut_off(cases, of):
     where = target("wrapped", of=of, headers="Content-Length:999999")
