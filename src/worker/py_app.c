@@ -139,12 +139,21 @@ py_app_context(void)
 	return (PyContext_Copy(context));
 }
 
+/*
+ * Standard error goes to the master, who logs it.  To log it from here would take
+ * the lock of the C library's time zone, which some other thread may have held
+ * during the fork: then it is held for ever.
+ */
 void
 py_app_end_fork(void)
 {
+	static const char text[] =
+	    "a process that the application forked has come back from it "
+	    "instead of exiting: ended\n";
+
 	if (!fork_guard_in_child())
 		return;
-	log_errorx("a process that the application forked has come back from "
-		   "it instead of exiting: ended");
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) == -1)
+		_exit(2); /* nobody hears */
 	_exit(1);
 }

@@ -151,6 +151,7 @@ send_result(struct py_response *r, PyObject *result)
 		return (send_sequence(r, result));
 	if (py_file_wrapper_check(result))
 		found = py_file_wrapper_open(result, &span);
+	py_app_end_fork();
 	if (found == -1)
 		return (PY_SENDING_ERROR);
 	if (found == 1)

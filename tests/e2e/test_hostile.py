@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import pytest
 
-from server import IS_TSAN, Client, Closed, Server, is_alive, processes, wait_until
+from server import APPS, IS_TSAN, Client, Closed, Server, is_alive, processes, wait_until
 
 HELLO = b"Hello, world!\n"
 
@@ -262,6 +262,26 @@ def test_forked_child_that_raises_does_not_answer(hostile):
         child = int(client.request("GET", "/fork-raises").body)
         wait_until(lambda: not is_alive(child), "the child leaves")
         assert client.request("GET", "/").body == HELLO
+
+
+def test_forked_child_of_a_file_does_not_answer(hostile):
+    with hostile.client() as client:
+        for _ in range(3):
+            body = client.request("GET", "/fork-in-file").body
+            assert body == (APPS / "hostile.py").read_bytes()
+        assert client.request("GET", "/").body == HELLO
+    hostile.wait_for_line("forked has come back from it", count=3)
+
+
+def test_forked_child_leaves_whatever_was_locked(serve):
+    server = serve("hostile:application")
+    with server.client() as client:
+        client.request("GET", "/start-asking-for-time")
+        children = []
+        for _ in range(30):
+            children.append(int(client.request("GET", "/fork-through").body.split()[1]))
+    wait_until(lambda: not any(map(is_alive, children)), "the children leave")
+    server.wait_for_line("forked has come back from it", count=len(children))
 
 
 @pytest.mark.skipif(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import atexit
 import contextvars
+import ctypes
+import io
 import logging
 import multiprocessing
 import os
@@ -225,6 +227,32 @@ def fork_through(environ, query, start_response):
     pid = os.fork()
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"%d %d" % (os.getpid(), pid)]
+
+
+def ask_for_time() -> None:
+    """Has the C library's time zone locked for most of the time."""
+    library, now, result = ctypes.CDLL(None), ctypes.c_long(), bytes(128)
+    while True:
+        library.localtime_r(ctypes.byref(now), result)
+
+
+def start_asking_for_time(environ, query, start_response):
+    for _ in range(3):
+        threading.Thread(target=ask_for_time, daemon=True).start()
+    return basic.hello(environ, query, start_response)
+
+
+class ForkingFile(io.FileIO):
+    """Forks when it is asked what the server asks it."""
+
+    def tell(self) -> int:
+        os.fork()
+        return super().tell()
+
+
+def fork_in_file(environ, query, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return environ["wsgi.file_wrapper"](ForkingFile(__file__))
 
 
 def fork_raises(environ, query, start_response):
@@ -497,6 +525,8 @@ PAGES = {
     "/kill-self": kill_self,
     "/fork-through": fork_through,
     "/fork-raises": fork_raises,
+    "/fork-in-file": fork_in_file,
+    "/start-asking-for-time": start_asking_for_time,
     "/sleeper": sleeper,
     "/compute": compute,
     "/run": run,
