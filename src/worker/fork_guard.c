@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -164,6 +165,20 @@ mark_received(struct msghdr *msg)
 	}
 }
 
+int
+fork_guard_dup(int fd)
+{
+	int copy, saved_errno;
+
+	PTHREAD_OK(pthread_mutex_lock(&guard.lock));
+	copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	saved_errno = errno;
+	mark(copy, true);
+	PTHREAD_OK(pthread_mutex_unlock(&guard.lock));
+	errno = saved_errno;
+	return (copy);
+}
+
 ssize_t
 fork_guard_receive(int fd, struct msghdr *msg, int flags)
 {
@@ -183,6 +198,8 @@ fork_guard_receive(int fd, struct msghdr *msg, int flags)
 void
 fork_guard_close(int *fd)
 {
+	int saved_errno = errno;
+
 	if (*fd == -1)
 		return;
 	PTHREAD_OK(pthread_mutex_lock(&guard.lock));
@@ -190,6 +207,7 @@ fork_guard_close(int *fd)
 	close(*fd);
 	PTHREAD_OK(pthread_mutex_unlock(&guard.lock));
 	*fd = -1;
+	errno = saved_errno;
 }
 
 bool

@@ -9,7 +9,7 @@
 #include <sys/uio.h>
 
 #include "check.h"
-#include "fd.h"
+#include "fork_guard.h"
 
 /* The buffer's first size. */
 #define BUFFER_FIRST 1024
@@ -38,7 +38,7 @@ chunk_done(struct outbox *o, struct outbox_chunks *chunks)
 	struct outbox_chunk *chunk = STAILQ_FIRST(chunks);
 
 	STAILQ_REMOVE_HEAD(chunks, link);
-	fd_close(&chunk->fd);
+	fork_guard_close(&chunk->fd);
 	if (chunk->release.run != NULL)
 		STAILQ_INSERT_TAIL(&o->used, chunk, link);
 	else if (!chunk->is_static)

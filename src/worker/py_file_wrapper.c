@@ -1,9 +1,9 @@
 /* py_file_wrapper - see py_file_wrapper.h. */
 #include "py_file_wrapper.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 
+#include "fork_guard.h"
 #include "macros.h"
 
 #define BLOCK_SIZE 8192
@@ -311,7 +311,7 @@ py_file_wrapper_open(PyObject *wrapper, struct py_file_span *span)
 	}
 	if (found != 1)
 		return (found);
-	span->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	span->fd = fork_guard_dup(fd);
 	if (span->fd == -1)
 		return (0);
 	span->len =

@@ -19,7 +19,7 @@ bool py_file_wrapper_check(PyObject *);
 
 /* What is left to read of a regular file, independent of the Python object. */
 struct py_file_span {
-	int fd; /* ours, close-on-exec */
+	int fd; /* ours, close-on-exec and registered: fork_guard_close() */
 	off_t offset;
 	size_t len;
 };

@@ -7,7 +7,7 @@
 
 #include "check.h"
 #include "clock.h"
-#include "fd.h"
+#include "fork_guard.h"
 
 /* "ffffffffffffffff\r\n" before a chunk and "\r\n" behind it. */
 #define CHUNK_HEAD_MAX 18
@@ -233,7 +233,7 @@ reply_file(struct reply *r, int fd, off_t offset, size_t len)
 			return (0);
 		}
 	}
-	fd_close(&fd);
+	fork_guard_close(&fd);
 	return (result);
 }
 

@@ -2,8 +2,8 @@
 #include "wsgi_body.h"
 
 #include <errno.h>
-#include <unistd.h>
 
+#include "fork_guard.h"
 #include "py_app.h"
 #include "py_file_wrapper.h"
 
@@ -69,7 +69,7 @@ send_span(struct py_response *r, struct py_file_span *span)
 	if (reply->remaining != -1 && (uint64_t)reply->remaining < span->len)
 		span->len = (size_t)reply->remaining;
 	if (sending != PY_SENDING || span->len == 0) {
-		close(span->fd);
+		fork_guard_close(&span->fd);
 		return (sending);
 	}
 	if (reply_file(reply, span->fd, span->offset, span->len) == 0)

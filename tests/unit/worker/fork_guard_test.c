@@ -57,6 +57,21 @@ Test(fork_guard, registered_descriptor_is_closed_in_the_child_only)
 	cr_expect(is_open(fd));
 }
 
+Test(fork_guard, copy_is_closed_in_the_child_and_its_number_is_free_again)
+{
+	int copy = fork_guard_dup(STDERR_FILENO), other;
+
+	cr_assert_gt(copy, STDERR_FILENO);
+	cr_expect_eq(fcntl(copy, F_GETFD), FD_CLOEXEC);
+	cr_expect_eq(in_child(tell_open, copy), 0);
+	other = copy;
+	fork_guard_close(&copy);
+	cr_assert_eq(dup2(STDERR_FILENO, other), other);
+	cr_expect_eq(in_child(tell_open, other), 1);
+	cr_expect_eq(fork_guard_dup(-1), -1);
+	cr_expect_eq(errno, EBADF);
+}
+
 Test(fork_guard, other_descriptors_stay_open_in_the_child)
 {
 	int fd = dup(STDERR_FILENO);
