@@ -43,8 +43,8 @@ struct scoreboard_line {
 	_Atomic uint64_t state;
 	_Atomic uint64_t heartbeat_ms; /* CLOCK_MONOTONIC */
 	_Atomic uint64_t connections;  /* now */
-	_Atomic uint64_t queued;       /* requests, now */
-	_Atomic uint64_t running;
+	_Atomic uint64_t queued;       /* requests that wait, for some ms */
+	_Atomic uint64_t running;      /* requests, now */
 	/* Totals go on when a slot gets another worker. */
 	_Atomic uint64_t handed_out; /* connections given to whoever has time */
 	_Atomic uint64_t handed_in;  /* and taken from it */

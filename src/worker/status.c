@@ -14,6 +14,10 @@
 
 #define HEARTBEAT_MS 1000
 
+/* Requests that wait count as queued once so much time has not seen fewer: what
+ * comes and goes with the turns says nothing to who balances. */
+#define BACKLOG_MS 10
+
 void
 status_open(struct status *s, const struct heritage *heritage)
 {
@@ -61,6 +65,20 @@ status_enter(struct status *s, enum scoreboard_state state)
 	atomic_store(&s->line->state, state);
 }
 
+static void
+show_backlog(struct status *s, uint64_t backlog)
+{
+	uint64_t now_ms = clock_ms();
+
+	if (backlog < s->backlog_low)
+		s->backlog_low = backlog;
+	if (backlog > 0 && now_ms < s->looked_ms + BACKLOG_MS)
+		return;
+	scoreboard_set(&s->line->queued, s->backlog_low);
+	s->backlog_low = backlog;
+	s->looked_ms = now_ms;
+}
+
 void
 status_publish(
     struct status *s, const struct conn_list *conns, const struct pool *pool)
@@ -68,7 +86,7 @@ status_publish(
 	struct scoreboard_line *line = s->line;
 
 	scoreboard_set(&line->connections, conn_list_count(conns));
-	scoreboard_set(&line->queued, pool_backlog(pool));
+	show_backlog(s, pool_backlog(pool));
 	scoreboard_set(&line->running, pool_running(pool));
 	scoreboard_set(
 	    &line->requests, s->requests_before + conn_list_requests(conns));

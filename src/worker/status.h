@@ -21,6 +21,8 @@ struct status {
 	struct scoreboard *scoreboard;
 	struct scoreboard_line *line;
 	uint64_t requests_before; /* of our predecessors in the slot */
+	uint64_t backlog_low;     /* least since looked_ms */
+	uint64_t looked_ms;       /* when that was shown */
 	struct event tick;
 };
 
