@@ -17,23 +17,23 @@
 
 /*
  * The framing beyond that, extensions, trailers and idle zeros, is bounded for the
- * whole body like a head.
+ * whole body like a head: how many of the next len bytes may still come.
  */
-static enum http_result
+static size_t
 count_framing(struct http_parser *p, size_t len)
 {
-	size_t before = p->line_len;
+	size_t free = 0, extra, left = p->limits->head - p->extra;
 
+	if (!p->in_trailers && p->line_len < SIZE_LINE_MAX)
+		free = SIZE_LINE_MAX - p->line_len;
+	extra = len > free ? len - free : 0;
+	if (extra > left) {
+		len -= extra - left;
+		extra = left;
+	}
 	p->line_len += len;
-	if (p->in_trailers)
-		p->extra += len;
-	else if (p->line_len > SIZE_LINE_MAX)
-		p->extra += p->line_len -
-			    (before > SIZE_LINE_MAX ? before : SIZE_LINE_MAX);
-	if (p->extra > p->limits->head)
-		return (http_bad(p, 431,
-		    "chunk extensions and trailers over max_head_size"));
-	return (HTTP_COMPLETE);
+	p->extra += extra;
+	return (len);
 }
 
 static int
@@ -162,15 +162,20 @@ feed_line(struct http_parser *p, const char *data, size_t len, size_t *piece)
 	const char *newline = memchr(data, '\n', len);
 	bool ends = newline != NULL;
 	bool is_size = !p->at_data_end && !p->in_trailers;
+	size_t room;
 
 	*piece = ends ? (size_t)(newline - data) + 1 : len;
-	if (check_line(p, data, *piece - ends, ends) == HTTP_BAD)
+	room = count_framing(p, *piece);
+	if (check_line(p, data, *piece - ends, ends && room == *piece) ==
+	    HTTP_BAD)
 		return (HTTP_BAD);
 	p->last = data[*piece - 1];
-	if (count_framing(p, *piece) == HTTP_BAD)
+	/* What is wrong before the limit counts: http_parser_head(). */
+	if ((is_size ? feed_size : http_feed)(p, data, room) == HTTP_BAD)
 		return (HTTP_BAD);
-	if ((is_size ? feed_size : http_feed)(p, data, *piece) == HTTP_BAD)
-		return (HTTP_BAD);
+	if (room < *piece)
+		return (http_bad(p, 431,
+		    "chunk extensions and trailers over max_head_size"));
 	if (ends) {
 		p->line_len = 0;
 		p->at_data_end = false;
