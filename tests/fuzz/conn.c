@@ -19,6 +19,7 @@
 
 #include "access_log.h"
 #include "check.h"
+#include "config.h"
 #include "conn.h"
 #include "fork_guard.h"
 #include "fuzz.h"
@@ -74,7 +75,8 @@ static struct request_context context = {
 static struct event_base *base;
 static struct pool *pool;
 static struct stub_app app = {.fd = -1};
-static int log_fd; /* the access log's */
+static int log_fd;                     /* the access log's */
+static struct config *combined, *json; /* its formats */
 static struct run *running;
 
 /* ---- the server ---- */
@@ -112,6 +114,9 @@ set_up(void)
 		return;
 	log_set_level(LOG_LEVEL_CRITICAL); /* an assertion's */
 	context.spool_dir = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	combined = config_new();
+	json = config_new();
+	ASSERT(config_set(json, "access_log_format", "json", stderr) == 0);
 	base = event_base_new();
 	log_fd = memfd_create("access", MFD_CLOEXEC);
 	pool = stub_pool_open(admit);
@@ -274,10 +279,11 @@ static void
 play(struct run *run, const char *text, size_t len)
 {
 	struct access_log *access_log =
-	    access_log_open(log_fd, ACCESS_LOG_COMBINED, 1 << 20);
+	    access_log_open(log_fd, run->hurried ? combined : json, 1);
 	struct conn_list *list = open_list(run, access_log);
 
 	ASSERT(access_log != NULL && app.req == NULL);
+	context.is_timed = access_log_is_timed(access_log);
 	running = run;
 	connect_client(run, list);
 	converse(run, list, text, len);
