@@ -167,13 +167,15 @@ conn_count_unsent(struct conn *c, size_t len)
 	c->unsent = len;
 }
 
-/* Empty lines, which may follow a request (RFC 9112 2.2), are not one. */
+/* Empty lines, which may follow a request (RFC 9112 2.2), are not one, unless they
+ * have been answered: too many, or without CR. */
 static void
 log_request(struct conn *c, bool is_running)
 {
 	struct access_log *log = c->list->settings.access_log;
 
-	if (log != NULL && request_line_text(c->req).len > 0)
+	if (log != NULL && (request_line_text(c->req).len > 0 ||
+			       (!is_running && c->req->reply.begun)))
 		access_log_add(log, c->req, is_running);
 }
 

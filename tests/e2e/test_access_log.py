@@ -91,6 +91,8 @@ def test_pipelined_requests_have_their_lines_in_order(combined):
     [
         (b"GET / HTTP/1.1\r\n\r\n", "400"),
         (b"rubbish\r\n\r\n", "400"),
+        (b"\n", "400"),
+        (b"\r\n" * 3, "400"),
         (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", "400"),
         (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", "400"),
         (b"GET /" + b"x" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", "414"),
