@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "http_char.h"
+#include "http_host.h"
 #include "macros.h"
 
 /* ---- Forwarded ---- */
@@ -227,7 +228,6 @@ forwarded_host_parse(
     const char *text, size_t len, size_t *name_len, uint16_t *port)
 {
 	size_t name = node_name_len(text, len);
-	uint8_t address[16];
 
 	*name_len = name;
 	*port = 0;
@@ -235,10 +235,5 @@ forwarded_host_parse(
 	    (text[name] != ':' || forwarded_port_parse(text + name + 1,
 				      len - name - 1, port) == -1))
 		return (-1);
-	if (name > 2 && text[0] == '[' && text[name - 1] == ']')
-		return (parse_address(AF_INET6, text + 1, name - 2, address));
-	if (name == 0 || memchr(text, '[', name) != NULL ||
-	    memchr(text, ']', name) != NULL)
-		return (-1);
-	return (http_chars_are(text, name, HTTP_CHAR_HOST) ? 0 : -1);
+	return (http_host_is_valid(text, name) ? 0 : -1);
 }
