@@ -1,5 +1,6 @@
 /*
- * conn - a whole connection: the seed of a split, then what a client sends.
+ * conn - a whole connection: the seed of a split, with the bit 0x40 for one that
+ * comes from a proxy, then what a client sends.
  *
  * The bytes go through a socket into the real connection code, with an application
  * in the place of the pool (stub_app.h), once whole and once in pieces, with an
@@ -72,6 +73,8 @@ static struct request_context context = {
     .memory = {.limit = 1 << 30},
 };
 
+static struct proxy_rules no_proxy, proxied;
+
 static struct event_base *base;
 static struct pool *pool;
 static struct stub_app app = {.fd = -1};
@@ -107,6 +110,31 @@ on_close(void *arg)
 	run->closed = true;
 }
 
+/* Whoever connects is a proxy that is believed in all it says. */
+static void
+set_up_proxy(struct proxy_rules *rules)
+{
+	static const char *const settings[][2] = {
+	    {"forwarded_allow_ips", "*"},
+	    {"forwarded_headers", "forwarded"},
+	    {"forwarded_headers", "x-forwarded-for"},
+	    {"forwarded_headers", "x-forwarded-host"},
+	    {"forwarded_headers", "x-forwarded-prefix"},
+	    {"remote_addr_from", "forwarded"},
+	    {"header_map", "refuse"},
+	    {"proxy_protocol", "auto"},
+	    {"proxy_allow_ips", "*"},
+	};
+	static struct config *cfg; /* for as long as the rules */
+	size_t i;
+
+	cfg = config_new();
+	for (i = 0; i < nitems(settings); i++)
+		ASSERT(config_set(
+			   cfg, settings[i][0], settings[i][1], stderr) == 0);
+	proxy_rules_init(rules, cfg);
+}
+
 static void
 set_up(void)
 {
@@ -114,6 +142,7 @@ set_up(void)
 		return;
 	log_set_level(LOG_LEVEL_CRITICAL); /* an assertion's */
 	context.spool_dir = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+	set_up_proxy(&proxied);
 	combined = config_new();
 	json = config_new();
 	ASSERT(config_set(json, "access_log_format", "json", stderr) == 0);
@@ -378,6 +407,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (len < 2)
 		return (0);
 	set_up();
+	context.proxy = (*data & 0x40) != 0 ? proxied : no_proxy;
 	begin(&whole, 1);
 	whole.hurried = true;
 	play_and_check(&whole, text, --len);

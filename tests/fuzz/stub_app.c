@@ -191,12 +191,14 @@ compose(struct stub_app *app)
 {
 	const struct request *req = app->req;
 	const struct http_head *head = &req->head;
+	char address[INET6_ADDRSTRLEN];
 	int n = snprintf(app->text, sizeof(app->text),
-	    "%.*s %.*s ? %.*s, %u fields, %zu bytes %08x\n",
-	    (int)head->method.len, req->text + head->method.offset,
-	    (int)head->path.len, req->text + head->path.offset,
-	    (int)head->query.len, req->text + head->query.offset, head->nfields,
-	    req->body_len, sum(req->body, req->body_len));
+	    "%s %.*s %.*s ? %.*s, %u fields, %zu bytes %08x\n",
+	    peer_format(&req->peer, address), (int)head->method.len,
+	    req->text + head->method.offset, (int)head->path.len,
+	    req->text + head->path.offset, (int)head->query.len,
+	    req->text + head->query.offset, head->nfields, req->body_len,
+	    sum(req->body, req->body_len));
 
 	ASSERT(n > 0 && (size_t)n < sizeof(app->text));
 	app->text_len = (size_t)n;
