@@ -123,10 +123,12 @@ conn_list_relieve(struct conn_list *list)
 		c = CONTAINER_OF(deadline, struct conn, deadline);
 		conn_check(c);
 		log_warnx("max_buffered reached: the slowest reader is cut");
+		list->settings.context->memory.is_short = false;
 		step = conn_cut(c, "max_buffered");
 		if (step == CONN_CLOSE)
 			conn_close(c);
 	}
+	list->settings.context->memory.is_short = false;
 }
 
 /* ---- what is due ---- */

@@ -241,6 +241,10 @@ send_continue(struct conn *c)
 	c->owes_continue = n == -1 && (errno == EAGAIN || errno == EINTR);
 	if (c->owes_continue)
 		c->writable = false;
+	/* Half of it is worse than nothing: the next read will see the end. */
+	if (n > 0 && (size_t)n < sizeof(text) - 1 &&
+	    shutdown(c->fd, SHUT_RDWR) == -1)
+		log_debug("shutdown after a part of 100 Continue");
 }
 
 static enum conn_step
@@ -419,7 +423,7 @@ static void
 peer_gone(struct conn *c)
 {
 	struct pool *pool = c->list->settings.pool;
-	bool drop = pool_is_saturated(pool);
+	bool drop = pool_queued(pool) + pool_running(pool) > pool_threads(pool);
 
 	c->peer_closed = true;
 	reply_set_gone(&c->req->reply, drop);

@@ -95,6 +95,9 @@ conn_cut(struct conn *c, const char *why)
 	conn_release_sent(c);
 	conn_count_unsent(c, 0);
 	reset_on_close(c);
+	if (c->state == CONN_RUNNING &&
+	    pool_cancel(c->list->settings.pool, &c->req->job))
+		conn_enter(c, CONN_REPLYING); /* no thread has it */
 	if (c->state != CONN_RUNNING)
 		return (CONN_CLOSE);
 	deadline_cancel(&c->deadline);
@@ -174,6 +177,8 @@ log_request(struct conn *c, bool is_running)
 {
 	struct access_log *log = c->list->settings.access_log;
 
+	if (c->wants_proxy)
+		return; /* a PROXY header is no request */
 	if (log != NULL && (request_line_text(c->req).len > 0 ||
 			       (!is_running && c->req->reply.begun)))
 		access_log_add(log, c->req, is_running);
@@ -183,7 +188,7 @@ void
 conn_end_request(struct conn *c)
 {
 	log_request(c, false);
-	c->list->nrequests++;
+	c->list->nrequests += !c->wants_proxy;
 	conn_count_unsent(c, 0);
 	conn_recycle_request(c);
 }

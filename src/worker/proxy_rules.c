@@ -228,12 +228,16 @@ unsigned
 proxy_rules_field(const struct proxy_rules *rules, const char *name, size_t len)
 {
 	enum forwarded_field field = forwarded_field_find(name, len);
+	unsigned listed = field_of_forwarder(rules, name, len);
 
+	/* First: one that the proxy sends with underscores has no other form. */
+	if (listed != 0)
+		return (listed);
 	if (field < FORWARDED_FIELDS)
 		return (1u << field);
 	if (is_other_forwarded(rules, name, len))
 		return (PROXY_FIELD_OTHER);
-	return (field_of_forwarder(rules, name, len));
+	return (0);
 }
 
 /* ---- one request ---- */

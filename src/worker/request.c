@@ -58,7 +58,9 @@ request_reserve(struct request *req, size_t room)
 		return (0);
 	while (size - req->text_len < room)
 		size *= 2;
-	if (!budget_take(&req->context->memory, size - req->text_size)) {
+	if (size <= TEXT_SIZE_FIRST) /* that much, each may have */
+		budget_count(&req->context->memory, size - req->text_size);
+	else if (!budget_take(&req->context->memory, size - req->text_size)) {
 		errno = ENOBUFS;
 		return (-1);
 	}

@@ -21,7 +21,8 @@
 /* With a smaller threshold, still so much. */
 #define STAGE_MIN 4096
 
-static bool count(struct spool *, size_t size);
+static bool count_more(struct spool *, size_t len);
+static void count_exactly(struct spool *, size_t len);
 static int resize(struct spool *, size_t size);
 static int spill(struct spool *);
 static int flush(struct spool *);
@@ -55,8 +56,7 @@ spool_fini(struct spool *s)
 int
 spool_expect(struct spool *s, uint64_t len)
 {
-	if (s->fd != -1 || len > s->threshold || len <= s->size ||
-	    !count(s, (size_t)len))
+	if (s->fd != -1 || len > s->threshold || len <= s->size)
 		return (0);
 	return (resize(s, (size_t)len));
 }
@@ -79,16 +79,13 @@ next_size(const struct spool *s, size_t len)
 static int
 choose_place(struct spool *s, size_t len)
 {
-	size_t size;
-
 	if (s->fd != -1)
 		return (0);
-	if (len > s->threshold - s->used)
+	if (len > s->threshold - s->used || !count_more(s, s->used + len))
 		return (spill(s));
 	if (len <= s->size - s->used)
 		return (0);
-	size = next_size(s, len);
-	return (count(s, size) ? resize(s, size) : spill(s));
+	return (resize(s, next_size(s, len)));
 }
 
 int
@@ -125,6 +122,10 @@ spool_commit(struct spool *s, size_t len)
 {
 	ASSERT(len <= s->size - s->used);
 	s->used += len;
+	if (s->used > s->counted) { /* more came than was asked for */
+		budget_count(s->budget, s->used - s->counted);
+		s->counted = s->used;
+	}
 	return (0);
 }
 
@@ -155,24 +156,35 @@ spool_finish(struct spool *s, const char **data, size_t *len)
 		free(s->memory); /* the stage */
 		s->memory = NULL;
 		s->size = 0;
-		count(s, 0);
+		count_exactly(s, 0);
 	}
 	*data = s->map != NULL ? s->map : s->used > 0 ? s->memory : "";
 	*len = s->map != NULL ? s->map_len : s->used;
 	return (0);
 }
 
-/* Memory is going to have that size; false: the budget does not allow it. */
+/*
+ * So many bytes are here, or will be with the next; false: the budget does not allow
+ * it.  What was only promised does not count, nor does memory that nothing has been
+ * written to: a client pays with bytes.
+ */
 static bool
-count(struct spool *s, size_t size)
+count_more(struct spool *s, size_t len)
 {
-	if (size > s->counted) {
-		if (!budget_take(s->budget, size - s->counted))
-			return (false);
-	} else
-		budget_give(s->budget, s->counted - size);
-	s->counted = size;
+	if (len <= s->counted)
+		return (true);
+	if (!budget_take_spare(s->budget, len - s->counted))
+		return (false);
+	s->counted = len;
 	return (true);
+}
+
+static void
+count_exactly(struct spool *s, size_t len)
+{
+	budget_count(s->budget, len);
+	budget_give(s->budget, s->counted);
+	s->counted = len;
 }
 
 static int
@@ -201,12 +213,9 @@ spill(struct spool *s)
 	s->fd = open_nameless(s->dir);
 	if (s->fd == -1 || flush(s) == -1)
 		return (-1);
-	if (!count(s, stage)) {
+	if (!count_more(s, stage))
 		stage = STAGE_MIN; /* that little, each may have */
-		budget_count(s->budget, stage);
-		budget_give(s->budget, s->counted);
-		s->counted = stage;
-	}
+	count_exactly(s, stage);
 	return (s->size == stage ? 0 : resize(s, stage));
 }
 
