@@ -172,7 +172,7 @@ static const struct option_row rows[] = {
 	  "1g", NULL, "SIZE",
 	  "Largest request body", NULL },
 	{ "http", "body_buffer", OPTION_SIZE, FIELD(body_buffer), KIB, GIB,
-	  "512k", NULL, "SIZE",
+	  "1m", NULL, "SIZE",
 	  "Bytes of a request body kept in memory; a larger one goes to a file",
 	  NULL },
 	{ "http", "spool_dir", OPTION_STRING, FIELD(spool_dir), 1, TEXT,

@@ -29,7 +29,7 @@ Test(options, has_the_defaults_of_the_manual)
 	    "min_rate = 500\nlinger_timeout = 2s\n"
 	    "max_connections = 8192\nmax_queue = 0\nlimit_request_line = 4094\n"
 	    "limit_request_fields = 100\nlimit_request_field_size = 8190\n"
-	    "max_head_size = 64k\nmax_body_size = 1g\nbody_buffer = 512k\n"
+	    "max_head_size = 64k\nmax_body_size = 1g\nbody_buffer = 1m\n"
 	    "spool_dir = /tmp\noutbuf_high_watermark = 1m\n"
 	    "max_buffered = 512m\nhealth_path =\n"
 	    "server_header = cgthread\n"
