@@ -95,8 +95,9 @@ conn_list_tick(struct conn_list *list)
 	for (; list->nspare_low > 0; list->nspare_low--)
 		request_free(&list->spare[--list->nspare]);
 	list->nspare_low = list->nspare;
-	memory_tick(
-	    &list->memory, pool_running(list->settings.pool) == 0, list->count);
+	/* Spare requests hold memory as connections do, and for longer. */
+	memory_tick(&list->memory, pool_running(list->settings.pool) == 0,
+	    list->count + list->nspare);
 }
 
 struct request *

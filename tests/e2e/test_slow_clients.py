@@ -97,7 +97,9 @@ def warm(serve_module) -> Iterator[tuple[Server, Figures]]:
     pipeline(server)
     wait_until(lambda: descriptors(pid) <= first.descriptors, "they have left")
     if not IS_SANITIZED:
-        wait_until(lambda: rss(pid) < first.memory + 10 * MIB, "memory is given back")
+        wait_until(
+            lambda: rss(pid) < first.memory + 10 * MIB, "memory is given back", 30
+        )
     yield server, Figures(pid, first.descriptors, rss(pid))
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
@@ -119,6 +121,7 @@ def server(warm) -> Iterator[Server]:
         wait_until(
             lambda: rss(pid) <= before.memory * GROWTH + ARENAS,
             f"memory: {rss(pid) // KIB} KiB, when warm {before.memory // KIB}",
+            30,
         )
     print(f"resident memory {rss(pid) // KIB} KiB, when warm {before.memory // KIB}")
 
