@@ -106,22 +106,29 @@ http_on_body(llhttp_t *llhttp, const char *data, size_t len)
 
 /* ---- lines ---- */
 
-/* What has come of a line of the framing, without its LF. */
-static enum http_result
-check_line(struct http_parser *p, const char *line, size_t len, bool ends)
+/*
+ * So many of a line's new bytes are lines as RFC 9112 has them; *why: what the next
+ * one is, if there is one more.  len is not 0; LF is the last or not among them.
+ */
+static size_t
+sound_len(
+    const struct http_parser *p, const char *line, size_t len, const char **why)
 {
 	bool at_start = p->last == '\0' || p->last == '\n';
-	char before = p->last;
+	char before = len > 1 ? line[len - 2] : p->last;
+	const char *cr;
 
-	if (at_start && len > 0 && (line[0] == ' ' || line[0] == '\t'))
-		return (http_bad(p, 400, "folded line (RFC 9112 5.2)"));
-	if (!ends)
-		return (HTTP_COMPLETE);
-	if (len > 0)
-		before = line[len - 1];
-	if (before != '\r')
-		return (http_bad(p, 400, "bare LF (RFC 9112 2.2)"));
-	return (HTTP_COMPLETE);
+	*why = "folded line (RFC 9112 5.2)";
+	if (at_start && (line[0] == ' ' || line[0] == '\t'))
+		return (0);
+	*why = "bare CR (RFC 9112 2.2)";
+	if (p->last == '\r' && line[0] != '\n')
+		return (0);
+	cr = memchr(line, '\r', len - 1);
+	if (cr != NULL && cr[1] != '\n')
+		return ((size_t)(cr - line) + 1);
+	*why = "bare LF (RFC 9112 2.2)";
+	return (line[len - 1] == '\n' && before != '\r' ? len - 1 : len);
 }
 
 /*
@@ -159,24 +166,24 @@ feed_size(struct http_parser *p, const char *line, size_t len)
 static enum http_result
 feed_line(struct http_parser *p, const char *data, size_t len, size_t *piece)
 {
-	const char *newline = memchr(data, '\n', len);
-	bool ends = newline != NULL;
+	const char *newline = memchr(data, '\n', len), *why;
 	bool is_size = !p->at_data_end && !p->in_trailers;
-	size_t room;
+	size_t room, sound;
 
-	*piece = ends ? (size_t)(newline - data) + 1 : len;
+	*piece = newline != NULL ? (size_t)(newline - data) + 1 : len;
 	room = count_framing(p, *piece);
-	if (check_line(p, data, *piece - ends, ends && room == *piece) ==
-	    HTTP_BAD)
-		return (HTTP_BAD);
+	sound = sound_len(p, data, *piece, &why);
 	p->last = data[*piece - 1];
-	/* What is wrong before the limit counts: http_parser_head(). */
-	if ((is_size ? feed_size : http_feed)(p, data, room) == HTTP_BAD)
+	/* Of mistakes the first one counts: http_parser_head(). */
+	if ((is_size ? feed_size : http_feed)(
+		p, data, sound < room ? sound : room) == HTTP_BAD)
 		return (HTTP_BAD);
-	if (room < *piece)
+	if (room < *piece && room <= sound)
 		return (http_bad(p, 431,
 		    "chunk extensions and trailers over max_head_size"));
-	if (ends) {
+	if (sound < *piece)
+		return (http_bad(p, 400, why));
+	if (newline != NULL) {
 		p->line_len = 0;
 		p->at_data_end = false;
 		p->extension = HTTP_EXTENSION_NONE;

@@ -72,6 +72,25 @@ http_parser_init(struct http_parser *p, struct http_head *head,
 /* ---- lines ---- */
 
 /*
+ * Behind the first CR of a line that another byte than LF follows, SIZE_MAX if there
+ * is none.  llhttp without its strict mode takes such a CR for the line's end, and
+ * others for white space.
+ */
+static size_t
+bare_cr_end(const struct http_parser *p, size_t start, size_t end)
+{
+	const char *cr;
+
+	/* What was scanned before ends in a CR at most. */
+	if (p->scanned > start + 1)
+		start = p->scanned - 1;
+	cr = end > start ? memchr(p->base + start, '\r', end - start) : NULL;
+	if (cr == NULL || (size_t)(cr + 1 - p->base) == end)
+		return (SIZE_MAX);
+	return ((size_t)(cr + 1 - p->base));
+}
+
+/*
  * A line without its LF, or what there is of it: what can be said before it is
  * whole.  On HTTP_BAD *at is the first byte that is one too many.
  */
@@ -83,12 +102,17 @@ check_line(struct http_parser *p, size_t start, size_t end, size_t *at)
 	/* A CR in hand may still turn out to belong to the line's end. */
 	size_t stop =
 	    start + (is_first ? limits->line : limits->field_size) + 1;
+	size_t cr_end = bare_cr_end(p, start, end);
 
 	*at = start;
 	if (!is_first && end > start &&
 	    (p->base[start] == ' ' || p->base[start] == '\t'))
 		return (http_bad(p, 400, "folded field (RFC 9112 5.2)"));
 	*at = limits->head < stop ? limits->head : stop;
+	if (cr_end <= *at) {
+		*at = cr_end;
+		return (http_bad(p, 400, "bare CR (RFC 9112 2.2)"));
+	}
 	if (end <= *at)
 		return (HTTP_COMPLETE);
 	if (limits->head < stop)
@@ -160,10 +184,9 @@ scan_lines(struct http_parser *p, size_t len, size_t *end)
 			return (HTTP_COMPLETE);
 		}
 	}
-	p->scanned = len;
 	if (check_line(p, p->line_start, len, end) == HTTP_BAD)
 		return (HTTP_BAD);
-	*end = len;
+	p->scanned = *end = len;
 	return (HTTP_INCOMPLETE);
 }
 

@@ -105,7 +105,7 @@ STRICTER = [
         BODY + b"0;;\r\n\r\n",
     ),
     (
-        r"^line does not end in CR LF \(RFC 9112 2\.2\)",
+        r"^bare CR \(RFC 9112 2\.2\)",
         "the same",
         BODY + b"0;a\r\r\n\r\n",
     ),
