@@ -43,12 +43,19 @@ next_field(const struct source *s, const char *name, uint32_t *i,
 static bool
 is_same(const struct forwarded_value *a, const struct forwarded_value *b)
 {
+	return (a->len == b->len && memcmp(a->text, b->text, a->len) == 0);
+}
+
+/* Schemes and hosts: RFC 3986 6.2.2.1. */
+static bool
+is_same_word(const struct forwarded_value *a, const struct forwarded_value *b)
+{
 	size_t i;
 
 	if (a->len != b->len)
 		return (false);
 	for (i = 0; i < a->len; i++)
-		if (a->text[i] != b->text[i])
+		if (http_char_lower(a->text[i]) != http_char_lower(b->text[i]))
 			return (false);
 	return (true);
 }
@@ -112,7 +119,8 @@ pick(const struct source *s, enum forwarded_field which,
 		list_next(&list, value);
 	for (list = start, i = 0; i < skip; i++) {
 		list_next(&list, &element);
-		if (!is_same(&element, value))
+		if (!(which == FORWARDED_PREFIX ? is_same : is_same_word)(
+			&element, value))
 			*strays = true;
 	}
 	return (true);
@@ -179,7 +187,7 @@ take_host(const struct source *s, struct forwarded *out,
 		return ("malformed forwarded host (RFC 3986 3.2)");
 	before.text = s->base + out->host.offset;
 	before.len = out->host.len;
-	if (before.len > 0 && !is_same(&before, &name))
+	if (before.len > 0 && !is_same_word(&before, &name))
 		return (bad_host);
 	out->host = text_of(s, name.text, name.len);
 	return (port != 0 ? set_port(out, port) : NULL);

@@ -119,15 +119,19 @@ forwarded_element_next(
 /* ---- addresses ---- */
 
 static int
-parse_address(int family, const char *text, size_t len, uint8_t *address)
+take_address(struct peer *peer, int family, const char *text, size_t len)
 {
 	char buf[INET6_ADDRSTRLEN];
+	uint8_t address[16];
 
 	if (len >= sizeof(buf) || memchr(text, '\0', len) != NULL)
 		return (-1);
 	memcpy(buf, text, len);
 	buf[len] = '\0';
-	return (inet_pton(family, buf, address) == 1 ? 0 : -1);
+	if (inet_pton(family, buf, address) != 1)
+		return (-1);
+	peer_set_address(peer, family, address);
+	return (0);
 }
 
 int
@@ -202,16 +206,13 @@ forwarded_node_parse(
 	size_t name = node_name_len(text, len);
 
 	memset(peer, 0, sizeof(*peer));
-	peer->family = AF_INET6;
-	if (!is_standard &&
-	    parse_address(AF_INET6, text, len, peer->address) == 0)
+	if (!is_standard && take_address(peer, AF_INET6, text, len) == 0)
 		return (0);
 	if (parse_node_port(text + name, len - name, &peer->port) == -1)
 		return (-1);
 	if (name > 2 && text[0] == '[')
 		return (text[name - 1] == ']'
-			    ? parse_address(
-				  AF_INET6, text + 1, name - 2, peer->address)
+			    ? take_address(peer, AF_INET6, text + 1, name - 2)
 			    : -1);
 	if (http_chars_equal(text, name, "unknown") ||
 	    is_obfuscated(text, name)) {
@@ -219,8 +220,7 @@ forwarded_node_parse(
 		peer->family = AF_UNIX;
 		return (0);
 	}
-	peer->family = AF_INET;
-	return (parse_address(AF_INET, text, name, peer->address));
+	return (take_address(peer, AF_INET, text, name));
 }
 
 int
@@ -231,9 +231,10 @@ forwarded_host_parse(
 
 	*name_len = name;
 	*port = 0;
-	if (name < len &&
-	    (text[name] != ':' || forwarded_port_parse(text + name + 1,
-				      len - name - 1, port) == -1))
+	if (name < len && text[name] != ':')
+		return (-1);
+	if (len > name + 1 &&
+	    forwarded_port_parse(text + name + 1, len - name - 1, port) == -1)
 		return (-1);
 	return (http_host_is_valid(text, name) ? 0 : -1);
 }

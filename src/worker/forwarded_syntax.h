@@ -42,8 +42,8 @@ enum forwarded_step forwarded_element_next(
 int forwarded_node_parse(
     const char *text, size_t len, bool is_standard, struct peer *);
 
-/* "name", "name:port", "[::1]:port": RFC 3986 3.2.2.  *port 0: not there.  0, or
- * -1: malformed. */
+/* "name", "name:port", "[::1]:port": RFC 3986 3.2.2.  *port 0: not there, or empty
+ * (3.2.3).  0, or -1: malformed. */
 int forwarded_host_parse(
     const char *text, size_t len, size_t *name_len, uint16_t *port);
 

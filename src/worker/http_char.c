@@ -36,12 +36,6 @@ http_chars_are(const char *text, size_t len, enum http_char_class of)
 	return (common != 0);
 }
 
-static char
-lower(char c)
-{
-	return (c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
-}
-
 bool
 http_chars_equal(const char *text, size_t len, const char *word)
 {
@@ -49,7 +43,7 @@ http_chars_equal(const char *text, size_t len, const char *word)
 
 	for (i = 0; i < len; i++)
 		if (word[i] == '\0' ||
-		    (text[i] != word[i] && lower(text[i]) != word[i]))
+		    (text[i] != word[i] && http_char_lower(text[i]) != word[i]))
 			return (false);
 	return (word[len] == '\0');
 }

@@ -22,6 +22,13 @@ http_char_is(char c, enum http_char_class of)
 	return ((http_char_classes[(unsigned char)c] & of) != 0);
 }
 
+/* Of ASCII alone. */
+static inline char
+http_char_lower(char c)
+{
+	return (c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
+}
+
 /* Every byte is of the class; true for none. */
 bool http_chars_are(const char *text, size_t len, enum http_char_class of);
 

@@ -6,6 +6,21 @@
 #include <string.h>
 
 void
+peer_set_address(struct peer *peer, int family, const void *address)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	const uint8_t *bytes = address;
+
+	if (family == AF_INET6 && memcmp(bytes, mapped, sizeof(mapped)) == 0) {
+		family = AF_INET;
+		bytes += sizeof(mapped);
+	}
+	peer->family = (uint8_t)family;
+	memset(peer->address, 0, sizeof(peer->address));
+	memcpy(peer->address, bytes, family == AF_INET ? 4 : 16);
+}
+
+void
 peer_from_sockaddr(struct peer *peer, const struct sockaddr *sa)
 {
 	const struct sockaddr_in *in = (const void *)sa;
@@ -14,13 +29,11 @@ peer_from_sockaddr(struct peer *peer, const struct sockaddr *sa)
 	memset(peer, 0, sizeof(*peer));
 	peer->family = AF_UNIX;
 	if (sa->sa_family == AF_INET) {
-		peer->family = AF_INET;
+		peer_set_address(peer, AF_INET, &in->sin_addr);
 		peer->port = ntohs(in->sin_port);
-		memcpy(peer->address, &in->sin_addr, sizeof(in->sin_addr));
 	} else if (sa->sa_family == AF_INET6) {
-		peer->family = AF_INET6;
+		peer_set_address(peer, AF_INET6, &in6->sin6_addr);
 		peer->port = ntohs(in6->sin6_port);
-		memcpy(peer->address, &in6->sin6_addr, sizeof(in6->sin6_addr));
 	}
 }
 

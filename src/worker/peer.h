@@ -25,6 +25,13 @@ struct local {
 
 void peer_from_sockaddr(struct peer *, const struct sockaddr *);
 
+/*
+ * AF_INET6 of 16 bytes, or AF_INET of 4; the port is left.  An IPv4 address in
+ * IPv6 clothes (::ffff:192.0.2.1) becomes the IPv4 address, as in cidr.h: by what
+ * kind of socket somebody has come makes no difference.
+ */
+void peer_set_address(struct peer *, int family, const void *address);
+
 /* The address as text, "" for a unix socket; returns buf. */
 const char *peer_format(const struct peer *, char buf[INET6_ADDRSTRLEN]);
 

@@ -95,10 +95,11 @@ parse_address(uint8_t family, const struct item *item, uint8_t *address)
 static bool
 parse_v1_line(const char *text, const char *end, struct peer *peer)
 {
-	struct peer from = {.family = AF_INET};
+	struct peer from = {.family = AF_UNIX};
 	struct item items[V1_ITEMS];
 	size_t len = (size_t)(end - text);
-	uint8_t to[16];
+	int family;
+	uint8_t address[16], to[16];
 	uint16_t to_port;
 
 	if (len >= 7 && memcmp(text, "UNKNOWN", 7) == 0)
@@ -106,14 +107,14 @@ parse_v1_line(const char *text, const char *end, struct peer *peer)
 	if (len < 5 || memcmp(text, "TCP", 3) != 0 ||
 	    (text[3] != '4' && text[3] != '6') || text[4] != ' ')
 		return (false);
-	if (text[3] == '6')
-		from.family = AF_INET6;
+	family = text[3] == '6' ? AF_INET6 : AF_INET;
 	if (!split(text + 5, end, items, V1_ITEMS) ||
-	    !parse_address(from.family, &items[0], from.address) ||
-	    !parse_address(from.family, &items[1], to) ||
+	    !parse_address(family, &items[0], address) ||
+	    !parse_address(family, &items[1], to) ||
 	    !parse_port(&items[2], &from.port) ||
 	    !parse_port(&items[3], &to_port))
 		return (false);
+	peer_set_address(&from, family, address);
 	*peer = from;
 	return (true);
 }
@@ -167,8 +168,7 @@ take_v2_peer(unsigned family, const char *block, struct peer *peer)
 	peer->family = AF_UNIX;
 	if (family == V2_UNIX)
 		return;
-	peer->family = family == V2_INET ? AF_INET : AF_INET6;
-	memcpy(peer->address, block, size);
+	peer_set_address(peer, family == V2_INET ? AF_INET : AF_INET6, block);
 	peer->port = (uint16_t)number_at(block + 2 * size);
 }
 

@@ -12,12 +12,6 @@
 #define SCRIPT_NAME "SCRIPT_NAME"
 
 static char
-lower(char c)
-{
-	return (c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
-}
-
-static char
 upper(char c)
 {
 	return (c >= 'a' && c <= 'z' ? (char)(c & ~0x20) : c);
@@ -52,9 +46,9 @@ add_secure(struct proxy_rules *rules, const char *item, size_t len)
 	    reallocarray(rules->secure, n + 1, sizeof(*rules->secure));
 	if (rules->secure == NULL)
 		fatal("proxy rules");
-	rules->secure[n].name = copy_folded(item, name_len, lower);
+	rules->secure[n].name = copy_folded(item, name_len, http_char_lower);
 	rules->secure[n].value =
-	    copy_folded(equals + 1, len - name_len - 1, lower);
+	    copy_folded(equals + 1, len - name_len - 1, http_char_lower);
 	rules->forwarded.secure = rules->secure;
 	rules->forwarded.nsecure = n + 1;
 }

@@ -477,6 +477,15 @@ def test_proxy_header_of_a_stranger_closes_the_connection(serve, header):
         assert environ(client)["REMOTE_ADDR"] == "127.0.0.1"
 
 
+@pytest.mark.parametrize("mode, header", [("v1", v2()), ("v2", v1())], ids=["v1", "v2"])
+def test_header_of_the_other_version_is_a_bad_request_of_a_stranger(serve, mode, header):
+    server = serve("basic", proxy_protocol=mode, proxy_allow_ips=NOBODY)
+    with server.client() as client:
+        client.send(header + REQUEST)
+        assert client.read_response().status == 400
+        assert client.closed()
+
+
 def test_proxy_header_counts_once(serve):
     """Behind the first request it is no PROXY header any more."""
     server = serve("basic", proxy_protocol="v1")
@@ -509,7 +518,7 @@ def test_header_timeout_bounds_the_proxy_header(serve, data):
     server = serve("basic", proxy_protocol="v1", header_timeout="300ms")
     with server.client() as client:
         client.send(data)
-        assert client.closed()
+        assert client.closed(12)  # the default would be 15 s
     if data:
         server.wait_for_line("connection refused: header_timeout")
 

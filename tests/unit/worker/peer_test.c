@@ -37,6 +37,20 @@ Test(peer, ipv6_has_address_and_port)
 	cr_expect_eq(peer.port, 1);
 }
 
+/* Of a socket for both families, or in IPv6 clothes from a proxy. */
+Test(peer, ipv4_within_ipv6_is_ipv4)
+{
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = 256};
+	char text[INET6_ADDRSTRLEN];
+	struct peer peer;
+
+	inet_pton(AF_INET6, "::ffff:192.0.2.7", &in6.sin6_addr);
+	peer_from_sockaddr(&peer, (struct sockaddr *)&in6);
+	cr_expect_eq(peer.family, AF_INET);
+	cr_expect_str_eq(peer_format(&peer, text), "192.0.2.7");
+	cr_expect_eq(peer.port, 1);
+}
+
 Test(peer, unix_socket_has_no_address)
 {
 	struct sockaddr_un un = {.sun_family = AF_UNIX};

@@ -42,6 +42,8 @@ static const struct row {
 	    "65535\r\n", COMPLETE, "255.255.255.255:65535"),
 	ROW("TCP6", V1, "PROXY TCP6 2001:db8::7 ::1 0 1\r\n", COMPLETE,
 	    "2001:db8::7:0"),
+	ROW("IPv4 in TCP6", V1, "PROXY TCP6 ::ffff:192.0.2.1 ::1 7 1\r\n",
+	    COMPLETE, "192.0.2.1:7"),
 	ROW("longest TCP6", V1, "PROXY TCP6 "
 	    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
 	    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n", COMPLETE,
