@@ -84,9 +84,10 @@ struct config {
 	struct strings proxy_allow_ips; /* see cidr.h */
 
 	/* [log] */
-	char *errorlog;   /* path, "-" for standard error, or syslog's */
-	int64_t loglevel; /* enum log_level */
-	char *accesslog;  /* the same, or "-" for standard output, "off" */
+	char *errorlog;      /* path, "-" for standard error, or syslog's */
+	int64_t loglevel;    /* enum log_level */
+	int64_t log_refused; /* lines a second; 0 = all */
+	char *accesslog;     /* the same, or "-" for standard output, "off" */
 	char *access_log_format; /* for log_format_compile() */
 	int64_t log_buffer; /* bytes of access log kept for a slow reader */
 	int64_t syslog_facility; /* index in syslog_facilities */

@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "clock.h"
+#include "conn_answer.h"
 #include "conn_private.h"
 #include "conn_proxy.h"
 #include "fork_guard.h"
@@ -15,6 +16,12 @@
 
 /* Steps of one connection before the loop turns to the next. */
 #define STEPS_PER_TURN 64
+
+/* log_refused is for a second. */
+#define REFUSALS_SPAN_MS 1000
+
+/* How often fields that do not count are worth a line. */
+#define UNTRUSTED_SPAN_MS 10000
 
 #define TO(s) (1u << CONN_##s)
 
@@ -63,6 +70,10 @@ conn_list_open(const struct conn_settings *settings)
 	TAILQ_INIT(&list->work);
 	TAILQ_INIT(&list->dead);
 	list->now_ms = clock_ms();
+	list->refusals.limit = settings->log_refused;
+	list->refusals.span_ms = REFUSALS_SPAN_MS;
+	list->untrusted.limit = 1;
+	list->untrusted.span_ms = UNTRUSTED_SPAN_MS;
 	conn_init_deadlines(list);
 	memory_open(&list->memory);
 	return (list);
@@ -340,6 +351,7 @@ conn_list_abandon(struct conn_list *list, const char *why)
 	struct conn *c;
 
 	conn_list_turn(list); /* replies that threads have sent are over */
+	conn_tell_others(list);
 	TAILQ_FOREACH (c, &list->conns, link)
 		if (c->req != NULL)
 			conn_abandon(c, why);

@@ -34,6 +34,7 @@ struct conn_settings {
 	uint64_t header_timeout_ms, body_timeout_ms, keepalive_ms;
 	uint64_t queue_timeout_ms, send_timeout_ms, linger_timeout_ms;
 	uint64_t min_rate;           /* bytes a second of a body or a reply */
+	unsigned log_refused;        /* lines a second; 0: all */
 	const char *health_path;     /* answered by the loop; "" none */
 	void (*on_close)(void *arg); /* a connection has gone */
 	void (*on_idle)(void *arg);  /* one may be closed to make room */

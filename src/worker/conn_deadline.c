@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "clock.h"
+#include "conn_answer.h"
 #include "conn_proxy.h"
 #include "log.h"
 #include "macros.h"

@@ -1,5 +1,5 @@
 /*
- * conn_health - the answer to health_path, by the loop: see conn_private.h.
+ * conn_health - the answer to health_path, by the loop: see conn_answer.h.
  *
  * It comes even while every thread is busy, and says so: whoever asks can tell a
  * server that has too much to do from one that is gone.
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "check.h"
-#include "conn_private.h"
+#include "conn_answer.h"
 
 #define BODY_SIZE 256
 

@@ -5,6 +5,8 @@
 #include <sys/socket.h>
 
 #include "check.h"
+#include "clock.h"
+#include "conn_answer.h"
 #include "conn_input.h"
 #include "conn_proxy.h"
 #include "log.h"
@@ -98,6 +100,8 @@ conn_list_tick(struct conn_list *list)
 	/* Spare requests hold memory as connections do, and for longer. */
 	memory_tick(&list->memory, pool_running(list->settings.pool) == 0,
 	    list->count + list->nspare);
+	list->now_ms = clock_ms();
+	conn_tell_others(list);
 }
 
 struct request *

@@ -1,7 +1,8 @@
 /*
  * conn_private - what the parts of conn share: conn.c has the life, the events
  * and the timers, conn_input.c what is read, conn_output.c what is sent,
- * conn_proxy.c who is at its other end.
+ * conn_answer.c what is answered without a thread, conn_proxy.c who is at the other
+ * end.
  */
 #ifndef CGTHREAD_CONN_PRIVATE_H
 #define CGTHREAD_CONN_PRIVATE_H
@@ -15,6 +16,7 @@
 #include "deadline.h"
 #include "memory.h"
 #include "saturation.h"
+#include "throttle.h"
 
 enum conn_state {
 	CONN_IDLE,    /* no request; waits for a first byte */
@@ -73,8 +75,8 @@ struct conn_list {
 	uint64_t nrequests; /* ended, ever */
 	uint64_t now_ms;    /* of this callback */
 	struct saturation saturation;
-	uint64_t untrusted_told_ms; /* when conn_proxy.c last told */
-	unsigned untrusted_count;   /* requests since then */
+	struct throttle refusals;  /* what the log is told of requests */
+	struct throttle untrusted; /* and of fields that do not count */
 	struct event timer;
 	uint64_t timer_at_ms; /* DEADLINE_NEVER: not armed */
 	struct deadline_queue header, body, queue, keepalive, send, linger;
@@ -97,26 +99,6 @@ void conn_close(struct conn *);
 
 /* So many bytes of its reply wait in memory. */
 void conn_count_unsent(struct conn *, size_t len);
-/* It has waited for a thread for too long, unless one has it. */
-enum conn_step conn_queue_timeout(struct conn *);
-
-/*
- * Answers in the server's own name and closes afterwards: one log line with the
- * reason.  extra as for http_reply_error().
- */
-enum conn_step conn_refuse(
-    struct conn *, int status, const char *reason, const char *extra);
-
-/* The request's reply becomes one of ours; the connection is REPLYING. */
-enum conn_step conn_answer(
-    struct conn *, int status, bool keep_alive, const char *extra);
-
-bool conn_is_health(const struct conn *);  /* the request is for health_path */
-enum conn_step conn_health(struct conn *); /* its answer */
-
-/* No thread has time, by the limit of that name: 503; the connection stays. */
-enum conn_step conn_busy(struct conn *, const char *why);
-
 /* The machine goes on in the next turn. */
 void conn_yield(struct conn *);
 

@@ -1,14 +1,13 @@
 /* conn_proxy - see conn_proxy.h. */
 #include "conn_proxy.h"
 
+#include <inttypes.h>
 #include <string.h>
 
+#include "conn_answer.h"
 #include "conn_input.h"
 #include "log.h"
 #include "proxy_protocol.h"
-
-/* How often fields that do not count are worth a line. */
-#define UNTRUSTED_TELL_MS 10000
 
 static const struct proxy_rules *
 rules_of(const struct conn *c)
@@ -32,8 +31,9 @@ conn_refuse_proxy(struct conn *c, const char *why)
 	char address[INET6_ADDRSTRLEN];
 
 	peer_format(&c->peer, address);
-	log_info("%s: connection refused: %s",
-	    address[0] != '\0' ? address : "unix", why);
+	if (conn_may_tell(c))
+		log_info("%s: connection refused: %s",
+		    address[0] != '\0' ? address : "unix", why);
 	conn_recycle_request(c);
 	return (CONN_CLOSE);
 }
@@ -115,16 +115,14 @@ tell_untrusted(struct conn *c)
 {
 	struct conn_list *list = c->list;
 	char address[INET6_ADDRSTRLEN];
+	uint64_t others;
 
-	list->untrusted_count++;
-	if (list->untrusted_told_ms != 0 &&
-	    list->now_ms < list->untrusted_told_ms + UNTRUSTED_TELL_MS)
-		return;
-	log_info("%s: forwarded headers do not count: forwarded_allow_ips "
-		 "does not name this peer; %u such requests since last told",
-	    peer_format(&c->peer, address), list->untrusted_count);
-	list->untrusted_told_ms = list->now_ms;
-	list->untrusted_count = 0;
+	others = throttle_take(&list->untrusted, list->now_ms);
+	if (throttle_allows(&list->untrusted, list->now_ms))
+		log_info("%s: forwarded headers do not count: "
+			 "forwarded_allow_ips does not name this peer; "
+			 "%" PRIu64 " such requests since last told",
+		    peer_format(&c->peer, address), others + 1);
 }
 
 const char *

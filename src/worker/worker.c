@@ -22,6 +22,7 @@
 #include "log.h"
 #include "macros.h"
 #include "python.h"
+#include "settings.h"
 #include "status.h"
 #include "wsgi.h"
 
@@ -55,8 +56,6 @@ static const struct {
     [WORKER_DRAINING] = {"draining", 0, SCOREBOARD_DRAINING},
 };
 _Static_assert(nitems(states) == WORKER_NSTATES, "a state has no row");
-_Static_assert(CONFIG_FIELDS_MAX == HTTP_FIELDS_MAX,
-    "the option's range is not the table");
 
 struct worker {
 	const struct config *cfg;
@@ -153,31 +152,6 @@ on_libevent_log(int severity, const char *text)
 }
 
 static void
-init_context(struct worker *w, const struct heritage *heritage)
-{
-	const struct config *cfg = w->cfg;
-	struct request_context *context = &w->context;
-
-	context->limits.line = (size_t)cfg->limit_request_line;
-	context->limits.fields = (size_t)cfg->limit_request_fields;
-	context->limits.field_size = (size_t)cfg->limit_request_field_size;
-	context->limits.head = (size_t)cfg->max_head_size;
-	context->limits.body = (uint64_t)cfg->max_body_size;
-	context->body_buffer = (size_t)cfg->body_buffer;
-	context->spool_dir = cfg->spool_dir;
-	context->memory.limit = (size_t)cfg->max_buffered;
-	context->high_watermark = (size_t)cfg->outbuf_high_watermark;
-	context->server_header = cfg->server_header;
-	proxy_rules_init(&context->proxy, cfg);
-	context->slot = heritage->slot;
-	context->multiprocess = cfg->workers > 1;
-	context->multithread = cfg->threads > 1;
-	context->keep_alive = cfg->keepalive_ms > 0;
-	if (completion_list_open(&context->completions) == -1)
-		fatal("eventfd");
-}
-
-static void
 init_events(struct worker *w)
 {
 	event_set_log_callback(on_libevent_log);
@@ -211,15 +185,11 @@ run_job(struct pool_job *job, void *arg UNUSED, unsigned thread)
 static void
 open_pool(struct worker *w)
 {
-	const struct config *cfg = w->cfg;
-	struct pool_settings settings = {.threads = (unsigned)cfg->threads,
-	    .max_queue = (unsigned)(cfg->max_queue != 0 ? cfg->max_queue
-							: 16 * cfg->threads),
-	    .stack_size = (size_t)cfg->thread_stack_size,
-	    .gate = python_gate(),
-	    .run = run_job,
-	    .arg = w};
+	struct pool_settings settings = settings_pool(w->cfg);
 
+	settings.gate = python_gate();
+	settings.run = run_job;
+	settings.arg = w;
 	w->pool = pool_open(&settings);
 	if (w->pool == NULL)
 		fatal("cannot start %u threads", settings.threads);
@@ -231,29 +201,11 @@ static void
 open_connections(struct worker *w, const struct heritage *heritage)
 {
 	const struct config *cfg = w->cfg;
-	struct conn_settings settings = {.base = w->base,
-	    .pool = w->pool,
-	    .context = &w->context,
-	    .header_timeout_ms = (uint64_t)cfg->header_timeout_ms,
-	    .body_timeout_ms = (uint64_t)cfg->body_timeout_ms,
-	    .keepalive_ms = (uint64_t)cfg->keepalive_ms,
-	    .queue_timeout_ms = (uint64_t)cfg->queue_timeout_ms,
-	    .send_timeout_ms = (uint64_t)cfg->send_timeout_ms,
-	    .min_rate = (uint64_t)cfg->min_rate,
-	    .linger_timeout_ms = (uint64_t)cfg->linger_timeout_ms,
-	    .health_path = cfg->health_path,
-	    .on_close = acceptor_on_close,
-	    .on_idle = acceptor_on_idle};
-	struct acceptor_settings accepting = {.base = w->base,
-	    .listen_fds = heritage->listen_fds,
-	    .nlisten = heritage->nlisten,
-	    .max_connections = (size_t)cfg->max_connections,
-	    .handover_send_fd = heritage->handover_send_fd,
-	    .handover_receive_fd = heritage->handover_receive_fd,
-	    .scoreboard = w->status.scoreboard,
-	    .slot = heritage->slot,
-	    .threads = (unsigned)cfg->threads};
+	struct conn_settings settings = settings_conn(cfg);
+	struct acceptor_settings accepting = settings_acceptor(cfg, heritage);
 
+	accepting.base = settings.base = w->base;
+	accepting.scoreboard = w->status.scoreboard;
 	w->acceptor = acceptor_open(&accepting);
 	if (w->acceptor == NULL)
 		exit(WORKER_EXIT_FAILED);
@@ -263,6 +215,10 @@ open_connections(struct worker *w, const struct heritage *heritage)
 	w->context.is_timed =
 	    w->access_log != NULL && access_log_is_timed(w->access_log);
 	settings.access_log = w->access_log;
+	settings.pool = w->pool;
+	settings.context = &w->context;
+	settings.on_close = acceptor_on_close;
+	settings.on_idle = acceptor_on_idle;
 	settings.arg = w->acceptor;
 	w->conns = conn_list_open(&settings);
 	if (w->conns == NULL ||
@@ -471,7 +427,9 @@ worker_run(const struct config *cfg, const struct heritage *heritage)
 	follow_master(heritage);
 	fork_guard_start();
 	status_open(&w->status, heritage);
-	init_context(w, heritage);
+	settings_context(&w->context, cfg, heritage);
+	if (completion_list_open(&w->context.completions) == -1)
+		fatal("eventfd");
 	init_events(w);
 	/* Standard ones and the error log are good for the application's
 	 * children, too. */

@@ -59,7 +59,7 @@ SECTION_OF = {
         " limit_request_fields limit_request_field_size max_head_size"
         " max_body_size body_buffer spool_dir outbuf_high_watermark"
         " server_header",
-        "log": "errorlog loglevel accesslog access_log_format log_buffer"
+        "log": "errorlog loglevel log_refused accesslog access_log_format log_buffer"
         " syslog_facility syslog_prefix",
         "proxy": "forwarded_allow_ips forwarded_headers forwarded_hops"
         " remote_addr_from secure_scheme_headers forwarder_headers header_map"
@@ -321,7 +321,11 @@ class Server:
     def terminate(self, timeout: float = PATIENCE) -> int:
         if self.process.poll() is None:
             self.signal(signal.SIGTERM)
-        return self.wait(timeout)
+        status = self.wait(timeout)
+        for lines in (self.errors, self.access):
+            if lines:  # the last ones may still be on their way to us
+                lines.wait_for_end(2)
+        return status
 
     def kill(self) -> None:
         """The master, at once; see to it that the workers leave."""

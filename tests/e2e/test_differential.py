@@ -364,7 +364,7 @@ def read_by_us(address: tuple[str, int], text: bytes) -> Read:
 
 @pytest.fixture(scope="module")
 def echo(serve_module) -> Server:
-    return serve_module("framing:application", workers=1, threads=2, loglevel="info")
+    return serve_module("framing:application", workers=1, threads=2, loglevel="info", log_refused=0)
 
 
 REFUSAL = re.compile(r": (\d{3}) [A-Z][A-Za-z -]+: (.*?): \"")

@@ -466,6 +466,7 @@ FLOOD = FOLLOWER * 4000
 def framing(serve_module) -> Iterator[Server]:
     server = serve_module(
         "framing:application",
+        log_refused=0,
         threads=2,
         max_body_size="1m",
         max_head_size="1k",

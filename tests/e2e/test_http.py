@@ -24,7 +24,7 @@ CLOSE = ("Connection", "close")
 
 @pytest.fixture(scope="module")
 def basic(serve_module) -> Server:
-    return serve_module("basic:application", workers=1, threads=4)
+    return serve_module("basic:application", workers=1, threads=4, log_refused=0)
 
 
 def chunked(*pieces: bytes, last: bytes = b"0\r\n\r\n") -> bytes:

@@ -32,6 +32,28 @@ def spooled(pid: int) -> list[str]:
     return [path for path in found if path.endswith("(deleted)") and "/#" in path]
 
 
+# ---- the log
+
+
+def test_refused_requests_are_told_of_so_many_each_second_and_counted(serve):
+    server = serve("basic:application", workers=1, log_refused=1)
+    count = 40  # those would take 40 s if each had a line
+    for i in range(count):
+        with server.client() as client:
+            client.send(b"GET /%d HTTP/1.1\r\n\r\n" % i)
+            assert client.read_response().status == 400
+
+    def told() -> tuple[int, int]:
+        text = "\n".join(server.log)
+        lines = len(re.findall(r"400 Bad Request: no Host", text))
+        others = re.findall(r"(\d+) more refused than log_refused tells of", text)
+        return lines, sum(map(int, others))
+
+    wait_until(lambda: sum(told()) == count, "each is told of or counted")
+    assert told()[1] > 0
+    wait_until(lambda: len(server.access_log) == count, "the access log has each")
+
+
 # ---- the queue
 
 

@@ -40,7 +40,7 @@ Test(options, has_the_defaults_of_the_manual)
 	    "log_untrusted = off\nurl_scheme = http\nurl_prefix =\n"
 	    "server_name = localhost\nproxy_protocol = off\n"
 	    "proxy_allow_ips = 127.0.0.1,::1,unix\n"
-	    "\n[log]\nerrorlog = -\nloglevel = info\naccesslog = -\n"
+	    "\n[log]\nerrorlog = -\nloglevel = info\nlog_refused = 20\naccesslog = -\n"
 	    "access_log_format = combined\nlog_buffer = 1m\n"
 	    "syslog_facility = user\nsyslog_prefix = cgthread\n";
 	/* clang-format on */
