@@ -256,6 +256,7 @@ else
 	@$(MAKE) -s e2e-pythons
 endif
 ifeq ($(strip $(VARIANT)),release)
+	@$(MAKE) -s bench-built
 	@$(MAKE) -s VARIANT=tsan stress
 endif
 
@@ -391,6 +392,11 @@ bench: # beside gunicorn, waitress and uwsgi, some minutes; BENCH_ARGS=
 		$(BENCH_ARGS)
 	@echo "What environ and the call cost within the process: make micro"
 
+# Nothing is measured in "make check", but it must not rot.
+.PHONY: bench-built
+bench-built: $(BUILD)/responder $(PYTHON_BUILD)/micro
+	@./$(PYTHON_BUILD)/micro 100 >/dev/null
+
 $(BUILD)/bench/responder.o: INCLUDES = $(LLHTTP_CFLAGS)
 $(BUILD)/responder: $(BUILD)/bench/responder.o $(LLHTTP_OBJECTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EVENT_LIBS)
@@ -460,7 +466,7 @@ help: # this list
 # It has a reply port of its own, and no connections.
 MICRO_OBJECTS := $(PYTHON_BUILD)/bench/micro.o $(PYTHON_OBJECTS) \
 	$(filter-out $(addprefix $(BUILD)/src/worker/, \
-	reply.o acceptor% conn% status.o), \
+	reply.o acceptor% access_log.o conn% settings.o status.o), \
 	$(WORKER_PARTS))
 
 .PHONY: micro
