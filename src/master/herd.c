@@ -17,6 +17,10 @@
 /* How long a quick stop waits before it kills. */
 #define QUICK_STOP_MS 2000
 
+/* And a graceful one, once graceful_timeout has let workers cut what they have:
+ * they write the lines of the access log. */
+#define LEAVE_MS 1000
+
 struct slot {
 	struct herd *herd;
 	unsigned number;     /* from 1 */
@@ -294,8 +298,8 @@ herd_stop(struct herd *h, enum herd_stop stop)
 {
 	const struct config *cfg = h->child_settings.spawn.cfg;
 	bool quick = stop == HERD_STOP_QUICK;
-	struct timeval limit =
-	    timeval_of_ms(quick ? QUICK_STOP_MS : cfg->graceful_timeout_ms);
+	struct timeval limit = timeval_of_ms(
+	    quick ? QUICK_STOP_MS : cfg->graceful_timeout_ms + LEAVE_MS);
 
 	if (h->phase == PHASE_GONE ||
 	    (h->phase == PHASE_STOPPING && h->stop >= stop))

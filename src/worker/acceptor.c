@@ -49,6 +49,8 @@ acceptor_open(const struct acceptor_settings *settings)
 		return (NULL);
 	}
 	a->max_connections = settings->max_connections;
+	a->pausing = a->full =
+	    (struct throttle){.limit = 1, .span_ms = TELL_MS};
 	evtimer_assign(&a->pause, settings->base, on_pause_over, a);
 	if (acceptor_open_queue(a, settings) == -1) {
 		log_error("handover");
@@ -120,23 +122,12 @@ acceptor_start(struct acceptor *a, struct conn_list *conns)
 	listen_on(a);
 }
 
-static bool
-is_worth_telling(struct acceptor *a)
-{
-	uint64_t now_ms = clock_ms();
-
-	if (a->told_ms != 0 && now_ms < a->told_ms + TELL_MS)
-		return (false);
-	a->told_ms = now_ms;
-	return (true);
-}
-
 void
 acceptor_pause(struct acceptor *a)
 {
 	struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
 
-	if (is_worth_telling(a))
+	if (throttle_allows(&a->pausing, clock_ms()))
 		log_warn("accept: pausing");
 	a->is_paused = true;
 	listen_off(a);
@@ -157,7 +148,7 @@ on_pause_over(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 static void
 tell_full(struct acceptor *a, const char *what)
 {
-	if (is_worth_telling(a))
+	if (throttle_allows(&a->full, clock_ms()))
 		log_warnx("max_connections reached: %zu open, %s",
 		    a->max_connections, what);
 }
@@ -242,7 +233,7 @@ acceptor_keep(struct acceptor *a, int fd, const struct peer *peer,
 	conn_open(a->conns, fd, peer, local);
 	if (conn_list_count(a->conns) > a->max_connections && !a->is_draining) {
 		tell_full(a, "idle ones are closed");
-		conn_list_close_idle(a->conns);
+		conn_list_close_idle(a->conns, "max_connections");
 	}
 	/* At once: others may be about to look. */
 	scoreboard_set(&a->line->connections, conn_list_count(a->conns));
@@ -270,6 +261,28 @@ accept_one(struct listener *l)
 	return (accept_failed(errno));
 }
 
+/*
+ * There is no descriptor, or no memory, and errno says so: an idle connection makes
+ * room, once.  If that does not help, the shortage is not ours.
+ */
+static enum accept_result
+accept_instead(struct listener *l)
+{
+	struct acceptor *a = l->acceptor;
+	int error = errno;
+
+	conn_list_collect(a->conns);
+	if (!conn_list_close_idle(a->conns, "no descriptor")) {
+		errno = error;
+		return (ACCEPT_NO_ROOM);
+	}
+	if (throttle_allows(&a->full, clock_ms())) {
+		errno = error;
+		log_warn("accept: idle connections are closed");
+	}
+	return (accept_one(l));
+}
+
 /* libevent: connections wait on this listener, unless another was faster. */
 static void
 on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
@@ -287,6 +300,8 @@ on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 			return;
 		result = accept_one(l);
 	}
+	if (result == ACCEPT_NO_ROOM)
+		result = accept_instead(l);
 	if (result == ACCEPT_NO_ROOM)
 		acceptor_pause(a);
 	if (result == ACCEPT_BROKEN) {

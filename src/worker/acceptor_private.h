@@ -14,6 +14,7 @@
 #include "balance.h"
 #include "handover.h"
 #include "peer.h"
+#include "throttle.h"
 
 /* Connections taken from one listener, or the queue, before others have their
  * turn. */
@@ -34,7 +35,7 @@ struct acceptor {
 	bool is_full; /* at max_connections */
 	bool is_draining;
 	size_t max_connections;
-	uint64_t told_ms;
+	struct throttle pausing, full; /* what the log is told */
 	uint64_t done_ms; /* draining: when it first had no connection; or 0 */
 	struct scoreboard_line *line;
 	struct balance balance;

@@ -33,7 +33,7 @@ static const struct {
 } states[] = {
     /* clang-format off */
 	[CONN_IDLE] = { "idle",
-	    TO(PROXY) | TO(HEAD) | TO(CLOSED), conn_step_idle },
+	    TO(PROXY) | TO(HEAD) | TO(LINGERING) | TO(CLOSED), conn_step_idle },
 	[CONN_PROXY] = { "proxy",
 	    TO(IDLE) | TO(HEAD) | TO(CLOSED), conn_step_proxy },
 	[CONN_HEAD] = { "head",
@@ -109,8 +109,8 @@ conn_list_has_idle(const struct conn_list *list)
 	return (!TAILQ_EMPTY(&list->keepalive.list));
 }
 
-void
-conn_list_close_idle(struct conn_list *list)
+bool
+conn_list_close_idle(struct conn_list *list, const char *why)
 {
 	struct deadline *deadline;
 	struct conn *c;
@@ -118,13 +118,15 @@ conn_list_close_idle(struct conn_list *list)
 	while ((deadline = TAILQ_FIRST(&list->keepalive.list)) != NULL) {
 		c = CONTAINER_OF(deadline, struct conn, deadline);
 		conn_check(c);
-		if (!conn_has_input(c)) {
+		if (conn_has_input(c)) {
+			deadline_cancel(deadline);
+			conn_yield(c); /* its turn will take the request up */
+		} else if (conn_leave(c, why) == CONN_CLOSE) {
 			conn_close(c);
-			return;
+			return (true);
 		}
-		deadline_cancel(deadline);
-		conn_yield(c); /* its turn will take the request up */
 	}
+	return (false);
 }
 
 size_t
@@ -301,6 +303,8 @@ conn_list_collect(struct conn_list *list)
 	struct completion *completion, *next;
 
 	completion = completion_take(&list->settings.context->completions);
+	if (completion != NULL)
+		list->now_ms = clock_ms();
 	for (; completion != NULL; completion = next) {
 		next = completion->next;
 		on_completion(completion);

@@ -53,9 +53,10 @@ uint64_t conn_list_requests(const struct conn_list *); /* ended, ever */
 void conn_list_collect(struct conn_list *);
 
 /* Is one idle, between two requests?  Closes the one that has been so for longest,
- * and has not just got a request. */
+ * has not just got a request and has taken all of its last reply; false: there is
+ * none.  why is for the log. */
 bool conn_list_has_idle(const struct conn_list *);
-void conn_list_close_idle(struct conn_list *);
+bool conn_list_close_idle(struct conn_list *, const char *why);
 
 /* Takes fd, non-blocking and registered with fork_guard, also on failure. */
 void conn_open(

@@ -1,13 +1,21 @@
 /* conn_deadline - how long a connection may take: see conn_private.h. */
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-
 #include "check.h"
 #include "clock.h"
 #include "conn_answer.h"
 #include "conn_proxy.h"
 #include "log.h"
 #include "macros.h"
+
+/* Readers that are looked at, at most, before one of them is cut. */
+#define LOOK_AT_MAX 64
+
+/* Requests that are looked at in a second, at most, and not before they have waited
+ * for so long. */
+#define WAITING_MAX 256
+#define WAITED_MS   1000
+
+/* Who has waited for less than this is not called slow yet. */
+#define JUDGE_AFTER_MS 1000
 
 static void on_timer(evutil_socket_t, short, void *);
 
@@ -50,11 +58,11 @@ conn_set_deadline(struct conn *c, struct deadline_queue *queue)
 
 /* ---- progress ---- */
 
-/* What a client has to move in the time that a queue gives it. */
+/* What a client has to move in so long. */
 static uint64_t
-enough(const struct conn_list *list, const struct deadline_queue *queue)
+enough(const struct conn_list *list, uint64_t ms)
 {
-	uint64_t bytes = list->settings.min_rate * queue->after_ms / 1000;
+	uint64_t bytes = list->settings.min_rate * ms / 1000;
 
 	return (bytes > 0 ? bytes : 1);
 }
@@ -67,7 +75,7 @@ void
 conn_progress(struct conn *c, struct deadline_queue *queue, uint64_t moved)
 {
 	if (c->deadline.queue == queue &&
-	    moved < c->moved + enough(c->list, queue))
+	    moved < c->moved + enough(c->list, queue->after_ms))
 		return;
 	c->moved = moved;
 	conn_set_deadline(c, queue);
@@ -82,11 +90,9 @@ static uint64_t
 taken_by_peer(const struct conn *c)
 {
 	uint64_t sent = c->req->reply.outbox.sent;
-	int unsent = 0;
+	uint64_t unconfirmed = conn_unconfirmed(c);
 
-	if (ioctl(c->fd, SIOCOUTQ, &unsent) == -1 || unsent < 0)
-		return (sent);
-	return (sent > (uint64_t)unsent ? sent - (uint64_t)unsent : 0);
+	return (sent > unconfirmed ? sent - unconfirmed : 0);
 }
 
 void
@@ -102,34 +108,152 @@ static enum conn_step
 on_send_deadline(struct conn *c)
 {
 	struct conn_list *list = c->list;
+	const struct outbox *outbox = &c->req->reply.outbox;
 	uint64_t taken = taken_by_peer(c);
+	uint64_t least = enough(list, list->send.after_ms);
+	uint64_t half = list->settings.context->high_watermark / 2;
 
-	if (taken < c->moved + enough(list, &list->send))
+	/* What a thread waits for that cannot go on, reply_wait(), is more: else a
+	 * client could keep it for ever. */
+	if (half > least && atomic_load(&outbox->waiting))
+		least = half;
+	if (taken < c->moved + least)
 		return (conn_cut(c, "send_timeout"));
 	conn_progress(c, &list->send, taken);
 	return (CONN_WAIT);
 }
 
-/* The one that has gone without progress for longest, until what waits in memory
- * is within its limit. */
+static struct conn *
+conn_of(struct deadline *deadline)
+{
+	struct conn *c = CONTAINER_OF(deadline, struct conn, deadline);
+
+	conn_check(c);
+	return (c);
+}
+
+/*
+ * One that has waited for a while and has not kept to min_rate.  Those at the
+ * front that have go to the end, as they would when their time is up; NULL if all
+ * that were looked at have.  Replies that are files are left alone, here and
+ * below: they hold no memory.
+ */
+static struct conn *
+slow_reader(struct conn_list *list)
+{
+	struct deadline_queue *queue = &list->send;
+	struct deadline *deadline, *next = TAILQ_FIRST(&queue->list);
+	uint64_t waited_ms, taken;
+	struct conn *c;
+	int i;
+
+	for (i = 0; i < LOOK_AT_MAX && (deadline = next) != NULL; i++) {
+		next = TAILQ_NEXT(deadline, link);
+		waited_ms = list->now_ms + queue->after_ms - deadline->at_ms;
+		if (waited_ms < JUDGE_AFTER_MS)
+			break;
+		c = conn_of(deadline);
+		if (c->unsent == 0)
+			continue;
+		taken = taken_by_peer(c);
+		if (taken < c->moved + enough(list, waited_ms))
+			return (c);
+		c->moved = taken;
+		conn_set_deadline(c, queue);
+	}
+	return (NULL);
+}
+
+/* The one that has taken least of its reply; of several the one that has waited
+ * longest.  How much it has taken since it waits says little: that may be a
+ * millisecond. */
+static struct conn *
+least_reader(struct conn_list *list)
+{
+	struct conn *c, *found = NULL;
+	uint64_t taken, least = UINT64_MAX;
+	struct deadline *deadline;
+	int i = 0;
+
+	TAILQ_FOREACH (deadline, &list->send.list, link) {
+		c = conn_of(deadline);
+		if (c->unsent == 0)
+			continue;
+		taken = taken_by_peer(c);
+		if (taken < least) {
+			least = taken;
+			found = c;
+		}
+		if (++i == LOOK_AT_MAX)
+			break;
+	}
+	return (found);
+}
+
 void
 conn_list_relieve(struct conn_list *list)
 {
-	struct deadline *deadline;
-	enum conn_step step;
+	struct budget *memory = &list->settings.context->memory;
 	struct conn *c;
 
-	while (budget_is_over(&list->settings.context->memory) &&
-	       (deadline = TAILQ_FIRST(&list->send.list)) != NULL) {
-		c = CONTAINER_OF(deadline, struct conn, deadline);
-		conn_check(c);
-		log_warnx("max_buffered reached: the slowest reader is cut");
-		list->settings.context->memory.is_short = false;
-		step = conn_cut(c, "max_buffered");
-		if (step == CONN_CLOSE)
+	while (budget_is_over(memory)) {
+		if ((c = slow_reader(list)) == NULL &&
+		    (c = least_reader(list)) == NULL)
+			break;
+		if (conn_may_tell(c))
+			log_warnx(
+			    "max_buffered reached: the slowest reader is cut");
+		memory->is_short = false;
+		if (conn_cut(c, "max_buffered") == CONN_CLOSE)
 			conn_close(c);
 	}
-	list->settings.context->memory.is_short = false;
+	memory->is_short = false;
+}
+
+/* The peer may still be taking the last reply: then it has send_timeout for as long
+ * as it goes on. */
+static enum conn_step
+on_linger_deadline(struct conn *c, const struct deadline_queue *queue)
+{
+	struct conn_list *list = c->list;
+	uint64_t unconfirmed = conn_unconfirmed(c);
+
+	if (unconfirmed == 0)
+		return (CONN_CLOSE);
+	if (queue == &list->send &&
+	    unconfirmed + enough(list, queue->after_ms) > c->moved)
+		return (conn_reset(c, "send_timeout"));
+	c->moved = unconfirmed;
+	conn_set_deadline(c, &list->send);
+	return (CONN_WAIT);
+}
+
+/* ---- waiting for a thread ---- */
+
+/*
+ * Requests that have waited for a thread for a second: a reset that came together
+ * with them has had no edge of its own, see read_some(), and at once it was not
+ * worth a look.
+ */
+void
+conn_list_drop_gone(struct conn_list *list)
+{
+	struct deadline_queue *queue = &list->queue;
+	struct deadline *deadline, *next = TAILQ_FIRST(&queue->list);
+	struct conn *c;
+	int i;
+
+	for (i = 0; i < WAITING_MAX && (deadline = next) != NULL; i++) {
+		next = TAILQ_NEXT(deadline, link);
+		if (list->now_ms + queue->after_ms <
+		    deadline->at_ms + WAITED_MS)
+			break;
+		c = conn_of(deadline);
+		if (!c->read_short)
+			continue;
+		conn_peer_check(c);
+		conn_run(c);
+	}
 }
 
 /* ---- what is due ---- */
@@ -154,8 +278,10 @@ on_deadline(struct conn *c, const struct deadline_queue *queue)
 	case CONN_REPLYING:
 		ASSERT(queue == &c->list->send);
 		return (on_send_deadline(c));
+	case CONN_LINGERING:
+		return (on_linger_deadline(c, queue));
 	default:
-		return (CONN_CLOSE); /* IDLE, LINGERING */
+		return (conn_leave(c, "keepalive")); /* IDLE */
 	}
 }
 
@@ -189,6 +315,7 @@ on_timer(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 
 	completion_awake(&list->settings.context->completions);
 	list->now_ms = clock_ms();
+	conn_list_collect(list);
 	list->timer_at_ms = 0; /* whatever is set meanwhile is seen below */
 	for (i = 0; i < nitems(queues); i++)
 		expire(list, queues[i]);

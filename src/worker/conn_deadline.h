@@ -14,6 +14,9 @@ struct deadline_queue;
 /* max_buffered is reached: connections that take nothing are cut. */
 void conn_list_relieve(struct conn_list *);
 
+/* Once a second: drops requests whose client has left while they wait. */
+void conn_list_drop_gone(struct conn_list *);
+
 void conn_init_deadlines(struct conn_list *);
 /* Starts (again) a deadline that the connection is then bound by. */
 void conn_set_deadline(struct conn *, struct deadline_queue *);

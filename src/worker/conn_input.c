@@ -102,6 +102,7 @@ conn_list_tick(struct conn_list *list)
 	    list->count + list->nspare);
 	list->now_ms = clock_ms();
 	conn_tell_others(list);
+	conn_list_drop_gone(list);
 }
 
 struct request *
@@ -131,7 +132,8 @@ enum conn_step
 conn_step_idle(struct conn *c)
 {
 	if (!c->readable && c->list->settings.context->draining)
-		return (conn_has_input(c) ? CONN_MORE : CONN_CLOSE);
+		return (
+		    conn_has_input(c) ? CONN_MORE : conn_leave(c, "draining"));
 	if (!c->readable)
 		return (CONN_WAIT);
 	c->req = new_request(c);
@@ -436,11 +438,25 @@ peer_gone(struct conn *c)
 		conn_enter(c, CONN_REPLYING);
 }
 
+/* An error number, or 0.  A reset stands behind what had come before it, and no
+ * read tells of it as long as that is there. */
+static int
+socket_error(const struct conn *c)
+{
+	int error = 0;
+	socklen_t len = sizeof(error);
+
+	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		return (errno);
+	return (error);
+}
+
 void
 conn_peer_check(struct conn *c)
 {
 	char byte;
 	ssize_t n;
+	int error;
 
 	if (c->peer_closed) {
 		peer_gone(c);
@@ -449,6 +465,8 @@ conn_peer_check(struct conn *c)
 	n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (n == 0)
 		peer_gone(c);
+	else if (n > 0 && (error = socket_error(c)) != 0)
+		conn_cut(c, strerrordesc_np(error));
 	else if (n > 0)
 		reply_want_wake(&c->req->reply);
 	else if (errno == EAGAIN)

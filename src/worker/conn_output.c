@@ -1,6 +1,8 @@
 /* conn_output - what a connection sends: see conn_private.h. */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "check.h"
@@ -17,6 +19,9 @@ conn_release_sent(struct conn *c)
 	while ((job = outbox_take_used(&c->req->reply.outbox)) != NULL)
 		pool_submit_aside(c->list->settings.pool, job);
 }
+
+/* Bytes that a new connection may send at once: RFC 6928. */
+#define SMALL_REPLY 14600
 
 /* A reply that is cut must not look whole: where it ends with the connection only
  * a reset can tell. */
@@ -106,10 +111,7 @@ conn_step_running(struct conn *c)
 void
 conn_count_unsent(struct conn *c, size_t len)
 {
-	struct budget *memory = &c->list->settings.context->memory;
-
-	budget_count(memory, len);
-	budget_give(memory, c->unsent);
+	budget_count_unsent(&c->list->settings.context->memory, c->unsent, len);
 	c->unsent = len;
 }
 
@@ -150,13 +152,40 @@ conn_abandon(struct conn *c, const char *why)
 	log_request(c, is_running);
 }
 
-static enum conn_step
-close_after(struct conn *c, bool unread)
+/* A unix socket's bytes are the peer's at once. */
+static uint64_t
+bytes_in_socket(const struct conn *c, unsigned long which)
 {
-	if (!c->linger && !unread && !c->readable)
-		return (CONN_CLOSE);
-	/* RFC 9112 9.6: closing with input unread would reset the
-	 * connection and could take the reply back. */
+	int len = 0;
+
+	if (c->local->is_unix || ioctl(c->fd, which, &len) == -1 || len < 0)
+		return (0);
+	return ((uint64_t)len);
+}
+
+uint64_t
+conn_unconfirmed(const struct conn *c)
+{
+	return (bytes_in_socket(c, SIOCOUTQ));
+}
+
+/* May the peer lose some of a reply of so many bytes?  A small one is not worth the
+ * wait for its confirmation, if it has left for the network. */
+static bool
+is_on_its_way(const struct conn *c, uint64_t len)
+{
+	return (
+	    bytes_in_socket(c, len > SMALL_REPLY ? SIOCOUTQ : SIOCOUTQNSD) > 0);
+}
+
+/*
+ * RFC 9112 9.6: closing with input unread, or that comes later, resets the
+ * connection, and takes back what of the reply is still on its way.
+ */
+static enum conn_step
+linger(struct conn *c, const char *why)
+{
+	log_debug("connection lingers: %s", why);
 	if (shutdown(c->fd, SHUT_WR) == -1)
 		return (CONN_CLOSE);
 	conn_enter(c, CONN_LINGERING);
@@ -164,12 +193,26 @@ close_after(struct conn *c, bool unread)
 	return (CONN_MORE);
 }
 
+enum conn_step
+conn_leave(struct conn *c, const char *why)
+{
+	return (conn_unconfirmed(c) > 0 ? linger(c, why) : CONN_CLOSE);
+}
+
+enum conn_step
+conn_reset(struct conn *c, const char *why)
+{
+	log_debug("connection cut: %s", why);
+	reset_on_close(c);
+	return (CONN_CLOSE);
+}
+
 /* All of the reply has left: on to the next request, or close. */
 static enum conn_step
 reply_sent(struct conn *c)
 {
 	const struct reply *reply = &c->req->reply;
-	bool failed = reply->failed;
+	bool failed = reply->failed, must_linger = false;
 	bool keep_alive = reply->head.keep_alive && !failed;
 	bool more = c->req->text_len > c->req->text_used;
 	struct request *next = NULL;
@@ -180,10 +223,13 @@ reply_sent(struct conn *c)
 		log_warn("pipelined request");
 		keep_alive = false;
 	}
+	if (!keep_alive && !failed)
+		must_linger = c->linger || more || c->readable ||
+			      is_on_its_way(c, reply->outbox.sent);
 	conn_end_request(c);
 	c->req = next;
 	if (!keep_alive)
-		return (failed ? CONN_CLOSE : close_after(c, more));
+		return (must_linger ? linger(c, "last response") : CONN_CLOSE);
 	conn_enter(c, next != NULL ? CONN_HEAD : CONN_IDLE);
 	if (next == NULL) {
 		conn_set_deadline(c, &c->list->keepalive);

@@ -55,8 +55,10 @@ struct conn {
 	struct conn_list *list;
 	struct request *req; /* NULL while IDLE, LINGERING, CLOSED */
 	struct deadline deadline;
-	uint64_t moved; /* bytes, when the deadline was last set for progress */
-	size_t unsent;  /* bytes of the reply that the budget knows of */
+	/* When the deadline was last set for progress: bytes; LINGERING: those that
+	 * the peer had not confirmed. */
+	uint64_t moved;
+	size_t unsent; /* bytes of the reply that the budget knows of */
 	TAILQ_ENTRY(conn) link; /* in list->conns */
 	TAILQ_ENTRY(conn) work; /* in list->work, if in_work */
 	struct event event;
@@ -119,6 +121,14 @@ bool conn_has_input(struct conn *);
 void conn_peer_check(struct conn *);
 /* The reply cannot be sent any further: cuts it, logs why at debug level. */
 enum conn_step conn_cut(struct conn *, const char *why);
+
+/* It is IDLE and takes no further request, for why: to be closed, or LINGERING first,
+ * where the peer has not taken all of the last reply. */
+enum conn_step conn_leave(struct conn *, const char *why);
+/* To be closed by a reset, for why: a line at level debug. */
+enum conn_step conn_reset(struct conn *, const char *why);
+/* Bytes that were sent and that the peer's system has not confirmed. */
+uint64_t conn_unconfirmed(const struct conn *);
 
 /* The request is over: into the access log, and recycled. */
 void conn_end_request(struct conn *);

@@ -118,17 +118,21 @@ def test_connection_without_a_request_has_no_line(serve_json):
     assert [line["path"] for line in ended(server)] == ["/echo"]
 
 
-def test_client_that_leaves_the_queue_is_499(serve_json, meeting):
+@pytest.mark.parametrize("leave", ["close", "reset", "reset behind a request"])
+def test_client_that_leaves_the_queue_is_499(serve_json, meeting, leave):
     server = serve_json(threads=1)
     with server.client() as first, server.client() as second:
         first.send_request("GET", "/hold" + meeting.query)
         held = meeting.wait()
         second.send_request("GET", "/queued")
-        second.close()
+        if leave == "reset behind a request":
+            second.send_request("GET", "/behind")
+        second.close() if leave == "close" else second.reset()
         # The loop has seen the end of the second when it answers this one.
         with server.client() as third:
             third.send(b"rubbish\r\n\r\n")
             assert third.read_response().status == 400
+        lines_of(server, 2)  # it need not wait for a thread to be dropped
         held.release()
         assert first.read_response().status == 200
     by_path = {line["path"]: line for line in ended(server)}

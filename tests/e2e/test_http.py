@@ -930,6 +930,22 @@ def test_accepting_pauses_where_there_are_no_descriptors(serve, tmp_path):
     assert len(server.errors.find("accept: pausing")) == 1
 
 
+def test_idle_connections_make_room_where_there_are_no_descriptors(serve, tmp_path):
+    wrapper = tmp_path / "few-descriptors"
+    wrapper.write_text(f'#!/bin/sh\nulimit -n 60\nexec {PROGRAM} "$@"\n')
+    wrapper.chmod(0o755)
+    server = serve("basic:application", program=str(wrapper), workers=1)
+    clients = []
+    for _ in range(100):
+        clients.append(server.client())
+        assert clients[-1].request("GET", "/").body == HELLO
+    server.wait_for_line("accept: idle connections are closed: Too many open files")
+    assert clients[0].closed()
+    assert not server.errors.find("accept: pausing")
+    for client in clients:
+        client.close()
+
+
 @pytest.mark.parametrize("limit", ["1", "2", "3"])
 def test_connection_limit_leaks_nothing(serve, limit):
     server = serve("basic:application", threads=1, max_connections=limit)

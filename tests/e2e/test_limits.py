@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from server import IS_ASAN, Client, Server, wait_until
+from server import IS_ASAN, PATIENCE, Client, Server, wait_until
 
 HELLO = b"Hello, world!\n"
 POST = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
@@ -144,6 +144,15 @@ def slow_reader(server: Server, target: bytes, fields: bytes = b"") -> socket.so
     return reader
 
 
+def take(reader: socket.socket, count: int) -> None:
+    """Reads so many bytes, and fails where the connection ends before."""
+    reader.settimeout(PATIENCE)
+    while count > 0:
+        data = reader.recv(min(count, 1 << 20))
+        assert data, f"{count} bytes are missing"
+        count -= len(data)
+
+
 def drain(reader: socket.socket, seconds: float, size: int, pause: float) -> int:
     """Bytes read until an error, the end, or so many seconds have passed."""
     count, began = 0, time.monotonic()
@@ -165,6 +174,15 @@ def test_reader_that_takes_a_little_now_and_then_is_cut(serve):
     )
     with slow_reader(server, b"/big-known?mib=16") as reader:
         drain(reader, 20, 1024, 0.05)
+    server.wait_for_line("connection cut: send_timeout")
+    assert server.get("/").body == HELLO
+
+
+def test_reader_that_is_slow_keeps_no_thread(serve):
+    """It takes more than min_rate asks for, and less than a thread waits for."""
+    server = serve("basic:application", threads=1, send_timeout="700ms", loglevel="debug")
+    with slow_reader(server, b"/big?mib=64") as reader:
+        drain(reader, 20, 4096, 0.02)
     server.wait_for_line("connection cut: send_timeout")
     assert server.get("/").body == HELLO
 
@@ -271,7 +289,7 @@ def test_promised_bodies_leave_room_for_others(serve):
         assert client.read_response().body == b"x" * (512 << 10)
 
 
-def test_slowest_reader_is_cut_when_replies_fill_the_memory(serve):
+def test_slowest_reader_is_cut_when_replies_fill_the_memory(serve, tmp_path):
     server = serve(
         "basic:application",
         workers=1,
@@ -280,12 +298,58 @@ def test_slowest_reader_is_cut_when_replies_fill_the_memory(serve):
         outbuf_high_watermark="4m",
         loglevel="debug",
     )
-    readers = [slow_reader(server, b"/big?mib=16") for _ in range(6)]
-    server.wait_for_line("max_buffered reached: the slowest reader is cut")
-    server.wait_for_line("connection cut: max_buffered")
-    assert server.get("/").body == HELLO
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * (16 << 20))
+    with slow_reader(server, b"/file?path=" + bytes(path)) as downloading:
+        take(downloading, 100)
+        readers = [slow_reader(server, b"/big?mib=16") for _ in range(6)]
+        server.wait_for_line("max_buffered reached: the slowest reader is cut", count=3)
+        server.wait_for_line("connection cut: max_buffered")
+        assert server.get("/").body == HELLO
+        take(downloading, 16 << 20)  # a file is not in memory: it is not concerned
     for reader in readers:
         reader.close()
+
+
+def test_reader_that_reads_is_not_the_slowest(serve):
+    """It has waited for longest, but goes on taking more than min_rate."""
+    server = serve(
+        "basic:application",
+        workers=1,
+        threads=8,
+        max_buffered="8m",
+        outbuf_high_watermark="4m",
+        send_timeout="20s",
+    )
+    left = 64 << 20
+    with slow_reader(server, b"/big?mib=64") as reading:
+        take(reading, 1 << 20)
+        others = [slow_reader(server, b"/big?mib=16") for _ in range(5)]
+        while left > 0 and len(server.errors.find("the slowest reader is cut")) < 3:
+            take(reading, 65536)
+            left -= 65536
+            time.sleep(0.01)  # so that its reply waits, too
+        take(reading, left - (1 << 20))
+    server.wait_for_line("max_buffered reached: the slowest reader is cut", count=3)
+    for reader in others:
+        reader.close()
+
+
+def test_half_heads_cost_no_reader_his_connection(serve):
+    server = serve(
+        "basic:application", workers=1, max_buffered="4m", outbuf_high_watermark="64k"
+    )
+    with slow_reader(server, b"/big?mib=16") as reading:
+        take(reading, 1 << 20)
+        field = b"X: " + b"x" * 7000 + b"\r\n"
+        clients = [server.client() for _ in range(120)]
+        for client in clients:
+            client.send(b"GET / HTTP/1.1\r\nHost: a\r\n" + field * 8)
+        server.wait_for_line("503 Service Unavailable: max_buffered", count=5)
+        take(reading, 15 << 20)
+        for client in clients:
+            client.close()
+    assert not server.errors.find("reader is cut")
 
 
 def test_reader_that_never_reads_costs_bounded_memory(serve):
