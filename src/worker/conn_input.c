@@ -333,9 +333,8 @@ take_head(struct conn *c, size_t used)
 		return (conn_refuse(c, 400, why, NULL));
 	conn_enter(c, CONN_BODY);
 	deadline_cancel(&c->deadline);
-	if (req->head.framing == HTTP_BODY_LENGTH &&
-	    spool_expect(&req->spool, req->head.content_length) == -1)
-		return (spool_failed(c));
+	if (req->head.framing == HTTP_BODY_LENGTH)
+		spool_expect(&req->spool, req->head.content_length);
 	result = take_early_body(c);
 	if (result == HTTP_INCOMPLETE) {
 		conn_progress(c, &c->list->body, spool_len(&req->spool));

@@ -53,12 +53,11 @@ spool_fini(struct spool *s)
  * A length beyond the threshold takes nothing yet: a client pays for the file
  * with bytes, not with a promise.
  */
-int
+void
 spool_expect(struct spool *s, uint64_t len)
 {
-	if (s->fd != -1 || len > s->threshold || len <= s->size)
-		return (0);
-	return (resize(s, (size_t)len));
+	if (s->fd == -1 && len <= s->threshold && len > s->size)
+		(void)resize(s, (size_t)len);
 }
 
 /* Memory's next size with room for len bytes more, by doubling. */
@@ -83,9 +82,9 @@ choose_place(struct spool *s, size_t len)
 		return (0);
 	if (len > s->threshold - s->used || !count_more(s, s->used + len))
 		return (spill(s));
-	if (len <= s->size - s->used)
+	if (len <= s->size - s->used || resize(s, next_size(s, len)) == 0)
 		return (0);
-	return (resize(s, next_size(s, len)));
+	return (spill(s));
 }
 
 int
@@ -215,8 +214,13 @@ spill(struct spool *s)
 		return (-1);
 	if (!count_more(s, stage))
 		stage = STAGE_MIN; /* that little, each may have */
+	if (s->size != stage && resize(s, stage) == -1) {
+		if (s->size < STAGE_MIN)
+			return (-1);
+		stage = s->size; /* what there is will do */
+	}
 	count_exactly(s, stage);
-	return (s->size == stage ? 0 : resize(s, stage));
+	return (0);
 }
 
 static int

@@ -34,10 +34,11 @@ void spool_init(
 void spool_fini(struct spool *); /* frees memory, file and map */
 
 /*
- * So many bytes will come: memory of that very size is taken at once where it
- * is within the threshold.  0, or -1 with errno.
+ * So many bytes will come: memory of that very size is taken at once where it is
+ * within the threshold.  Where there is none the bytes may still find a place, by
+ * and by or in the file.
  */
-int spool_expect(struct spool *, uint64_t len);
+void spool_expect(struct spool *, uint64_t len);
 
 /* Adds bytes.  0, or -1 with errno: ENOMEM, ENOSPC, EIO... */
 int spool_append(struct spool *, const void *data, size_t len);

@@ -2,40 +2,19 @@
 #include <criterion/criterion.h>
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "http_reply.h"
+#include "memory_limit.h"
 
 /* All memory that malloc(3) has, and can get. */
 struct block {
 	struct block *next;
 };
 
-/* AddressSanitizer ends the program where memory is short. */
-void __asan_init(void) __attribute__((weak));
-
 static struct http_reply reply;
 static struct rlimit before;
-
-static void
-set_limit(void)
-{
-	struct rlimit limit;
-	unsigned long pages;
-	FILE *statm = fopen("/proc/self/statm", "re");
-
-	cr_assert_not_null(statm);
-	cr_assert_eq(fscanf(statm, "%lu", &pages), 1);
-	fclose(statm);
-	cr_assert_eq(getrlimit(RLIMIT_AS, &before), 0);
-	limit = before;
-	limit.rlim_cur = pages * (rlim_t)sysconf(_SC_PAGESIZE);
-	cr_assert_eq(setrlimit(RLIMIT_AS, &limit), 0);
-}
 
 static struct block *
 take_all(void)
@@ -43,7 +22,7 @@ take_all(void)
 	struct block *blocks = NULL, *block;
 	size_t size;
 
-	set_limit();
+	before = memory_limit(0);
 	for (size = 1 << 20; size >= sizeof(*block); size /= 2)
 		while ((block = malloc(size)) != NULL) {
 			block->next = blocks;
@@ -67,8 +46,7 @@ give_back(struct block *blocks)
 static void
 set_up(void)
 {
-	if (__asan_init != NULL)
-		cr_skip_test("AddressSanitizer does not return NULL");
+	memory_limit_or_skip();
 	http_reply_init(&reply);
 }
 
