@@ -285,7 +285,8 @@ out_of_memory(const char **why)
 /*
  * RFC 9112 6.3.  Where no body may follow, Content-Length says what GET would
  * have brought (RFC 9110 8.6), and that only the application knows: to HEAD and
- * for 304 many return an empty body, so 0 is not believed.
+ * for 304 many return an empty body, so 0 is not believed.  205 has no content
+ * either, but says so as any other status does: RFC 9110 15.3.6.
  */
 static void
 choose_framing(struct http_reply *r, const struct http_reply_context *context,
@@ -294,15 +295,15 @@ choose_framing(struct http_reply *r, const struct http_reply_context *context,
 	if (r->status == 204) {
 		r->framing = HTTP_REPLY_NO_BODY;
 		r->length = -1;
+	} else if (r->status == 205) {
+		r->framing = HTTP_REPLY_NO_BODY;
+		r->length = 0;
 	} else if (r->status == 304) {
 		r->framing = HTTP_REPLY_NO_BODY;
 	} else if (context->is_head) {
 		r->framing = HTTP_REPLY_NO_BODY;
 		if (r->length == -1 && known_length > 0)
 			r->length = known_length;
-	} else if (r->status == 205) { /* no content: RFC 9110 15.3.6 */
-		r->framing = HTTP_REPLY_LENGTH;
-		r->length = 0;
 	} else if (r->length != -1 || known_length != -1) {
 		r->framing = HTTP_REPLY_LENGTH;
 		if (r->length == -1)

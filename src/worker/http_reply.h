@@ -17,7 +17,7 @@
 
 /* How the end of the reply's body is told: RFC 9112 6.3. */
 enum http_reply_framing {
-	HTTP_REPLY_NO_BODY, /* HEAD, 1xx, 204, 304: not a byte */
+	HTTP_REPLY_NO_BODY, /* HEAD, 1xx, 204, 205, 304: not a byte */
 	HTTP_REPLY_LENGTH,  /* length bytes, exactly */
 	HTTP_REPLY_CHUNKED,
 	HTTP_REPLY_CLOSE /* ends with the connection: HTTP/1.0 */
