@@ -20,14 +20,6 @@ struct py_writer {
 
 static PyTypeObject response_type, writer_type;
 
-static int
-request_is_over(const char *name)
-{
-	PyErr_Format(PyExc_RuntimeError,
-	    "%s: the request to which it belongs is over", name);
-	return (-1);
-}
-
 /* ---- start_response: arguments ---- */
 
 enum { ARG_STATUS, ARG_HEADERS, ARG_EXC_INFO, ARG_COUNT };
@@ -106,8 +98,11 @@ raise_exc_info(PyObject *exc_info)
 static int
 check_turn(struct py_response *r, PyObject *exc_info)
 {
-	if (r->request == NULL)
-		return (request_is_over("start_response"));
+	if (r->request == NULL) {
+		PyErr_SetString(PyExc_RuntimeError,
+		    "start_response: the request to which it belongs is over");
+		return (-1);
+	}
 	if (exc_info == NULL) {
 		/* A head may have left that was not the application's: ours,
 		 * after it had failed. */
@@ -278,6 +273,20 @@ py_response_body(struct py_response *r, PyObject *item)
 
 /* ---- write() ---- */
 
+/* Why nothing can be written, or NULL. */
+static const char *
+unwritable(const struct py_response *r)
+{
+	if (r == NULL || r->request == NULL)
+		return ("write: the request to which it belongs is over");
+	if (!pthread_equal(r->thread, pthread_self()))
+		return ("write() belongs to the thread that runs the request");
+	/* close() may call it; the client need not have left for that. */
+	if (r->request->reply.finished && !r->canceled)
+		return ("write: the reply is over");
+	return (NULL);
+}
+
 static PyObject *
 writer_call(
     PyObject *self, PyObject *const *args, size_t nargsf, PyObject *names)
@@ -285,6 +294,7 @@ writer_call(
 	struct py_response *r = ((struct py_writer *)self)->owner;
 	PyObject *result = NULL;
 	enum py_sending sending;
+	const char *why;
 
 	if (PyVectorcall_NARGS(nargsf) != 1 || names != NULL) {
 		PyErr_SetString(
@@ -292,13 +302,9 @@ writer_call(
 		return (NULL);
 	}
 	py_app_end_fork();
-	if (r == NULL || r->request == NULL) {
-		request_is_over("write");
-		return (NULL);
-	}
-	if (!pthread_equal(r->thread, pthread_self())) {
-		PyErr_SetString(PyExc_RuntimeError,
-		    "write() belongs to the thread that runs the request");
+	why = unwritable(r);
+	if (why != NULL) {
+		PyErr_SetString(PyExc_RuntimeError, why);
 		return (NULL);
 	}
 	/* While a reader is waited for, another thread may let go of it. */

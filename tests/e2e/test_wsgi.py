@@ -294,6 +294,24 @@ def test_what_is_written_counts_for_the_length(cases):
     assert cases.get("/written-only").body == b"only"
 
 
+@pytest.mark.parametrize("status", ["200 OK", "204 No Content"])
+@pytest.mark.parametrize("length", [None, 2, 9])
+def test_nothing_can_be_written_from_close(cases, status, length):
+    """The reply is over, which is no fault of the client's."""
+    query = {"status": status} | ({"length": length} if length else {})
+    where = target("write-in-close", **query)
+    with cases.client() as client:
+        if length == 9 and status == "200 OK":
+            assert cut(cases, where) == b"hi"
+        else:
+            assert client.request("GET", where).status == int(status[:3])
+    wait_until(
+        lambda: get_json(cases, "show-counts")
+        == {"RuntimeError: write: the reply is over": 2},
+        "write() was called",
+    )
+
+
 def test_what_is_written_to_a_head_request_is_dropped(cases):
     response, stayed = ask(cases, "HEAD", target("written", length=10))
     assert response.header("Content-Length") == "10" and stayed

@@ -205,6 +205,30 @@ def written(environ, query, start_response):
     return RESULTS[query.get("of", "one")]()
 
 
+class WritesInClose:
+    """Writes when its reply is over, a byte and nothing."""
+
+    def __init__(self, write) -> None:
+        self.write = write
+
+    def __iter__(self):
+        return iter([b"hi"])
+
+    def close(self) -> None:
+        for data in (b"more", b""):
+            try:
+                self.write(data)
+            except Exception as error:
+                said = f"{type(error).__name__}: {error}"
+                counts[said] = counts.get(said, 0) + 1
+
+
+def write_in_close(environ, query, start_response):
+    counts.clear()
+    headers = [("Content-Length", query["length"])] if "length" in query else []
+    return WritesInClose(start_response(query["status"], headers))
+
+
 def written_only(environ, query, start_response):
     start_response("200 OK", [])(b"only")
     return []
