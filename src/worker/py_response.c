@@ -196,12 +196,16 @@ wait_for_room(struct py_response *r)
 	return (result == -1 ? failed(r) : PY_SENDING);
 }
 
-/* The bytes behind Content-Length have nowhere to go. */
+/* The bytes behind Content-Length have nowhere to go.  Told once: write() may go on
+ * for as long as the application likes. */
 static void
 cut_off(struct py_response *r)
 {
 	char line[REQUEST_LINE_SIZE];
 
+	if (r->cut)
+		return;
+	r->cut = true;
 	request_line(r->request, line, sizeof(line));
 	log_warnx("%s: the body is longer than its Content-Length of %lld: cut",
 	    line, (long long)r->request->reply.head.length);
@@ -387,7 +391,7 @@ void
 py_response_attach(struct py_response *r, struct request *request)
 {
 	r->request = request;
-	r->started = r->canceled = false;
+	r->started = r->canceled = r->cut = false;
 }
 
 bool

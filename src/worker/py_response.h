@@ -27,6 +27,7 @@ struct py_response {
 	struct py_writer *writer;
 	bool started;  /* it was called, and what it was given was good */
 	bool canceled; /* nobody waits for the reply any more */
+	bool cut;      /* the body was longer than its Content-Length */
 };
 
 enum py_sending {

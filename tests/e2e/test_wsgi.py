@@ -136,6 +136,18 @@ def test_body_longer_than_its_length_is_truncated_and_closes(cases, of):
     assert "[warning]" in line and where in line
 
 
+def test_body_longer_than_its_length_is_told_once(cases):
+    """However often write() is called after that."""
+    where = target("written", length=1)
+    assert cases.get(where).body == b"o"
+    with cases.client() as client:
+        client.send(b"GET /behind-it HTTP/1.1\r\n\r\n")
+        assert client.read_response().status == 400
+    cases.wait_for_line("GET /behind-it")
+    said = cases.errors.find("longer than its Content-Length of 1:")
+    assert [where in found.string for found in said] == [True]
+
+
 @pytest.mark.parametrize(
     "of, headers, length",
     [
