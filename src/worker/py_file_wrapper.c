@@ -1,10 +1,17 @@
 /* py_file_wrapper - see py_file_wrapper.h. */
 #include "py_file_wrapper.h"
 
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 
 #include "fork_guard.h"
 #include "macros.h"
+
+#ifndef CONFIGFS_MAGIC
+#define CONFIGFS_MAGIC 0x62656570 /* fs/configfs/mount.c of the kernel */
+#endif
 
 #define BLOCK_SIZE 8192
 
@@ -271,7 +278,52 @@ call_number(PyObject *object, const char *method, long long *number)
 	return (*number == -1 && PyErr_Occurred() ? -1 : 0);
 }
 
-/* 1 with the descriptor and the position, 0 if not a regular file, or -1. */
+/*
+ * What is read there is made by a function of the kernel when it is read, and the
+ * size is a page or what its author thought of.  Those that never tell a size but
+ * 0, as cgroup's, need not stand here.
+ */
+static bool
+is_made_when_read(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) == -1)
+		return (true);
+	switch (fs.f_type) {
+	case PROC_SUPER_MAGIC:
+	case SYSFS_MAGIC:
+	case CONFIGFS_MAGIC:
+	case DEBUGFS_MAGIC:
+	case TRACEFS_MAGIC:
+		return (true);
+	default:
+		return (false);
+	}
+}
+
+/*
+ * The kernel can send it, and its size is that of what will come.  Where it is not,
+ * a Content-Length would be a lie; where nothing is left to send, reading costs
+ * nothing, and tells a file without a size from an empty one.
+ *
+ * Nothing in those file systems has blocks, while a file of any other that has none
+ * is rare (sparse, or kept within its inode): it alone costs one more system call.
+ */
+static bool
+is_sendable(int fd, off_t offset, struct stat *st)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags == -1 || (flags & O_ACCMODE) == O_WRONLY || (flags & O_PATH))
+		return (false);
+	if (fstat(fd, st) == -1 || !S_ISREG(st->st_mode) || offset < 0 ||
+	    st->st_size <= offset)
+		return (false);
+	return (st->st_blocks > 0 || !is_made_when_read(fd));
+}
+
+/* 1 with the descriptor and the position, 0 if it must be read, or -1. */
 static int
 locate(PyObject *file, int *fd, struct stat *st, off_t *offset)
 {
@@ -291,7 +343,7 @@ locate(PyObject *file, int *fd, struct stat *st, off_t *offset)
 		return (-1);
 	*fd = (int)number;
 	*offset = (off_t)position;
-	return (fstat(*fd, st) == 0 && S_ISREG(st->st_mode) && position >= 0);
+	return (is_sendable(*fd, *offset, st));
 }
 
 int
@@ -314,7 +366,6 @@ py_file_wrapper_open(PyObject *wrapper, struct py_file_span *span)
 	span->fd = fork_guard_dup(fd);
 	if (span->fd == -1)
 		return (0);
-	span->len =
-	    st.st_size > span->offset ? (size_t)(st.st_size - span->offset) : 0;
+	span->len = (size_t)(st.st_size - span->offset);
 	return (1);
 }

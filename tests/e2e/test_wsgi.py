@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 from concurrent.futures import ThreadPoolExecutor
@@ -588,6 +589,7 @@ def test_errors_of_two_threads_do_not_mix(cases):
         ("outer", FILE, True),
         ("pipe", b"piped", False),
         ("no position", FILE, False),
+        ("sparse", bytes(5000), True),
     ],
 )
 def test_file_is_sent_from_where_it_is(cases, of, body, is_known):
@@ -619,6 +621,21 @@ def test_file_is_sent_with_what_was_written_to_its_buffer(cases, tmp_path):
     done.touch()
     assert response.body == FILE[:10] + b"B" * 10 + FILE[20:]
     assert response.header("Content-Length") == str(len(FILE))
+
+
+@pytest.mark.parametrize("buffering", [0, 8192])
+@pytest.mark.parametrize("path", ["/proc/version", "/sys/devices/system/cpu/online"])
+def test_file_whose_size_is_not_its_length_is_read(cases, path, buffering):
+    """The one says that it is empty, the other that it is a page long."""
+    if not os.path.exists(path):
+        pytest.skip(f"no {path}")
+    with open(path, "rb") as file:
+        want = file.read()
+    assert want and len(want) != os.stat(path).st_size
+    where = target("wrapped", path=path, buffering=buffering)
+    response, stayed = ask(cases, "GET", where)
+    assert response.status == 200 and stayed
+    assert response.body == want and response.framing == "chunked"
 
 
 @pytest.mark.parametrize("of", ["file", "memory"])
@@ -661,6 +678,8 @@ def test_file_in_http10_has_a_length(cases):
     [
         ("wrapped", {"of": "text"}),
         ("wrapped", {"of": "closed"}),
+        ("wrapped", {"of": "write-only"}),
+        ("wrapped", {"of": "write-only, empty"}),
         ("wrapped", {"of": "file", "block": 0}),
         ("wrapped-without-start", {}),
     ],

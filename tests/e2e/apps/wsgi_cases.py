@@ -526,6 +526,11 @@ def at(file, offset: int):
     return file
 
 
+def write_only(data: bytes):
+    with in_file(data) as file:
+        return io.FileIO(os.open(file.name, os.O_WRONLY), "w")
+
+
 FILES = {
     "file": lambda: in_file(FILE),
     "counting": lambda: in_file(FILE, Counting),
@@ -543,6 +548,9 @@ FILES = {
     "no position": lambda: in_file(FILE, Broken),
     "text": lambda: io.TextIOWrapper(in_file(b"text").file),
     "closed": lambda: (f := in_file(FILE), f.close())[0],
+    "write-only": lambda: write_only(FILE),
+    "write-only, empty": lambda: write_only(b""),
+    "sparse": lambda: (f := in_file(b""), f.truncate(5000))[0],
 }
 
 
@@ -550,7 +558,10 @@ def wrapped(environ, query, start_response):
     headers = [tuple(h.split(":", 1)) for h in query.get("headers", "").split("|") if h]
     counts.clear()
     write = start_response("200 OK", headers)
-    file = FILES[query["of"]]()
+    if "path" in query:
+        file = open(query["path"], "rb", buffering=int(query["buffering"]))
+    else:
+        file = FILES[query["of"]]()
     if "write" in query:
         write(b"written ")
     if "block" in query:
