@@ -17,6 +17,7 @@
 
 #include "fd.h"
 #include "syslog_target.h"
+#include "torn.h"
 
 /* Longest line; what is longer is cut. */
 #define LINE_MAX_BYTES 4096
@@ -28,6 +29,7 @@ static struct {
 	struct syslog_target syslog;
 	_Atomic int level;
 	char process[48];
+	struct torn torn;
 	atomic_ulong lost; /* lines that could not be written */
 	atomic_int why;    /* errno of the last of them */
 } state = {.fd = STDERR_FILENO,
@@ -58,6 +60,7 @@ log_init(const char *process, int fd)
 	strlcpy(state.process, process, sizeof(state.process));
 	state.fd = fd;
 	state.is_socket = fd_is_socket(fd);
+	state.torn = (struct torn){0};
 }
 
 void
@@ -227,18 +230,43 @@ line_add(char *line, size_t at, const char *text, size_t len)
 }
 
 /* A daemon that was started again has another socket by the same name. */
-static ssize_t
+static int
+send_line(const char *text, size_t len)
+{
+	len--; /* the datagram is the line */
+	if (fd_write_now(state.fd, state.is_socket, text, len) != -1)
+		return (0);
+	if (errno == EAGAIN || errno == EMSGSIZE ||
+	    syslog_target_connect(&state.syslog, state.fd) == -1)
+		return (-1);
+	return (
+	    fd_write_now(state.fd, state.is_socket, text, len) != -1 ? 0 : -1);
+}
+
+/* 0, or -1 with errno where not all of it could be written. */
+static int
 write_now(const char *text, size_t len)
 {
+	size_t done = 0;
 	ssize_t n;
 
 	if (is_syslog())
-		len--; /* the datagram is the line */
-	n = fd_write_now(state.fd, state.is_socket, text, len);
-	if (n != -1 || !is_syslog() || errno == EAGAIN || errno == EMSGSIZE ||
-	    syslog_target_connect(&state.syslog, state.fd) == -1)
-		return (n);
-	return (fd_write_now(state.fd, state.is_socket, text, len));
+		return (send_line(text, len));
+	if (torn_take(&state.torn, state.fd) &&
+	    fd_write_now(state.fd, state.is_socket, "\n", 1) == -1) {
+		torn_note(&state.torn, state.fd, true);
+		return (-1);
+	}
+	while (done < len) {
+		n = fd_write_now(
+		    state.fd, state.is_socket, text + done, len - done);
+		if (n == -1) {
+			torn_note(&state.torn, state.fd, done > 0);
+			return (-1);
+		}
+		done += (size_t)n;
+	}
+	return (0);
 }
 
 static void
@@ -248,8 +276,8 @@ lose(unsigned long lines, int why)
 	atomic_fetch_add_explicit(&state.lost, lines, memory_order_relaxed);
 }
 
-/* One write; if it fails, as on a full pipe or disk, the line is lost, but not
- * its number. */
+/* One write; if it fails, as on a full pipe or disk, the line is lost, or a part of
+ * it, but not its number. */
 static void
 line_write(char *line, size_t len)
 {

@@ -10,7 +10,8 @@
  * The descriptor may be non-blocking (log_fd_open), and no socket is waited
  * for: a line that would block, or that a full disk has no room for, is dropped
  * and counted, and the count is reported with the next line that goes through.
- * A stalled reader of the log thus never stalls the server.
+ * A stalled reader of the log thus never stalls the server.  Where a part of a line
+ * was written before the disk was full, the next one begins with a newline.
  */
 #ifndef CGTHREAD_LOG_H
 #define CGTHREAD_LOG_H

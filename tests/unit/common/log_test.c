@@ -4,9 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <regex.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -290,6 +293,45 @@ Test(log, counts_what_a_file_has_no_room_for, .init = setup)
 	cr_expect_not_null(
 	    strstr(take(), "(2 log lines lost: No space left on device)\n"),
 	    "%s", got);
+}
+
+/* A disk that has so much room left, as far as a file's writer can tell. */
+static void
+leave_room(rlim_t room)
+{
+	struct rlimit limit;
+
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = room;
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+Test(log, glues_nothing_to_a_line_that_a_full_disk_has_cut)
+{
+	static const char want[] =
+	    "^[^\n]*: whole\n2[^\n]{10}\n2[^\n]*: through\n"
+	    "[(]2 log lines lost: File too large[)]\n2[^\n]*: again\n$";
+	char path[] = "/tmp/log_test.XXXXXX";
+	struct stat st;
+	regex_t regex;
+
+	signal(SIGXFSZ, SIG_IGN);
+	writer = mkstemp(path);
+	cr_assert_neq(writer, -1);
+	unlink(path);
+	log_init("test", writer);
+	log_info("whole");
+	cr_assert_eq(fstat(writer, &st), 0);
+	leave_room((rlim_t)st.st_size + 11);
+	log_info("cut");
+	log_info("dropped");
+	leave_room(RLIM_INFINITY);
+	log_info("through");
+	log_info("again");
+	got[pread(writer, got, sizeof(got) - 1, 0)] = '\0';
+	cr_assert_eq(regcomp(&regex, want, REG_EXTENDED | REG_NOSUB), 0);
+	cr_expect_eq(regexec(&regex, got, 0, NULL, 0), 0, "%s", got);
+	regfree(&regex);
 }
 
 Test(log, keeps_errno_when_it_drops_a_line, .init = setup)
