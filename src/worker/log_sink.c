@@ -15,11 +15,19 @@
 #include "fd.h"
 #include "log.h"
 
-/* A log that cannot be written is told of once in so long. */
+/* While lines are lost, that is told once in so long. */
 #define TELL_FAILURE_MS 10000
+
+/* So many reasons are counted apart, the last of them together with what is over. */
+#define REASONS 4
 
 /* So often a syslog daemon that has gone is looked for. */
 #define RECONNECT_MS 1000
+
+struct loss {
+	int why; /* errno; EAGAIN: the reader is too slow */
+	unsigned long lines;
+};
 
 struct log_sink {
 	int fd;
@@ -29,9 +37,10 @@ struct log_sink {
 	uint64_t reconnect_ms;              /* not before then */
 	char *buffer;                       /* lines that wait */
 	size_t len, size, line_max;
-	unsigned long lost; /* lines, not told yet */
-	int why;            /* errno: EAGAIN, or what the last one failed of */
-	uint64_t told_ms;   /* when such a failure was told; 0: never */
+	unsigned long lost; /* lines, not told yet: the sum of */
+	struct loss losses[REASONS];
+	uint64_t told_ms;     /* when that was told; 0: never */
+	uint64_t told_end_ms; /* when the rest was, as it was over */
 };
 
 struct log_sink *
@@ -58,36 +67,51 @@ log_sink_open(
 	return (sink);
 }
 
+/* ---- what is lost ---- */
+
 static void
 lose(struct log_sink *sink, unsigned long lines, int why)
 {
-	sink->lost += lines;
-	sink->why = why;
-}
+	struct loss *loss = sink->losses;
 
-static bool
-is_told_lately(const struct log_sink *sink)
-{
-	return (
-	    sink->told_ms != 0 && clock_ms() - sink->told_ms < TELL_FAILURE_MS);
+	while (loss < &sink->losses[REASONS - 1] && loss->lines > 0 &&
+	       loss->why != why)
+		loss++;
+	loss->why = why;
+	loss->lines += lines;
+	sink->lost += lines;
 }
 
 static void
 tell_lost(struct log_sink *sink)
 {
-	if (sink->lost == 0)
-		return;
-	if (sink->why == EAGAIN) {
-		log_warnx("access log: %lu lines lost, its reader was too slow",
-		    sink->lost);
-	} else if (!is_told_lately(sink)) {
-		errno = sink->why;
-		log_warn("access log: %lu lines lost", sink->lost);
-		sink->told_ms = clock_ms();
-	} else {
-		return; /* later, with those that follow */
+	struct loss *loss;
+
+	for (loss = sink->losses; loss < &sink->losses[REASONS]; loss++) {
+		if (loss->lines == 0)
+			continue;
+		errno = loss->why;
+		if (loss->why == EAGAIN)
+			log_warnx("access log: %lu lines lost, its reader was "
+				  "too slow",
+			    loss->lines);
+		else
+			log_warn("access log: %lu lines lost", loss->lines);
+		loss->lines = 0;
 	}
 	sink->lost = 0;
+}
+
+/* Unless it was done lately. */
+static void
+tell_sometimes(struct log_sink *sink, uint64_t *told_ms)
+{
+	uint64_t now_ms = clock_ms();
+
+	if (*told_ms != 0 && now_ms - *told_ms < TELL_FAILURE_MS)
+		return;
+	*told_ms = now_ms;
+	tell_lost(sink);
 }
 
 static unsigned long
@@ -103,15 +127,18 @@ count_lines(const char *text, size_t len)
 	return (n);
 }
 
+/* ---- lines ---- */
+
 char *
 log_sink_room(struct log_sink *sink)
 {
 	if (sink->size - sink->len < sink->line_max)
 		log_sink_flush(sink);
-	if (sink->size - sink->len >= sink->line_max)
-		return (sink->buffer + sink->len);
-	lose(sink, 1, EAGAIN);
-	return (NULL);
+	if (sink->size - sink->len < sink->line_max) {
+		lose(sink, 1, EAGAIN);
+		return (NULL);
+	}
+	return (sink->buffer + sink->len);
 }
 
 void
@@ -223,8 +250,8 @@ send_lines(struct log_sink *sink)
 
 /* ---- either ---- */
 
-bool
-log_sink_flush(struct log_sink *sink)
+static size_t
+write_out(struct log_sink *sink)
 {
 	size_t done = 0;
 
@@ -233,8 +260,21 @@ log_sink_flush(struct log_sink *sink)
 		    sink->syslog != NULL ? send_lines(sink) : write_lines(sink);
 	memmove(sink->buffer, sink->buffer + done, sink->len - done);
 	sink->len -= done;
-	if (sink->len == 0)
-		tell_lost(sink);
+	return (done);
+}
+
+/* What ends in a moment would be told by half, so its end is told too, though not
+ * for each of many that come one after the other. */
+bool
+log_sink_flush(struct log_sink *sink)
+{
+	unsigned long lost = sink->lost;
+	size_t done = write_out(sink);
+
+	if (sink->lost > 0)
+		tell_sometimes(sink, &sink->told_ms);
+	if (sink->lost > 0 && sink->lost == lost && done > 0 && sink->len == 0)
+		tell_sometimes(sink, &sink->told_end_ms);
 	return (sink->len == 0);
 }
 
@@ -246,11 +286,10 @@ log_sink_close(struct log_sink **sinkp)
 	*sinkp = NULL;
 	if (sink == NULL)
 		return;
-	sink->told_ms = 0;
-	if (!log_sink_flush(sink)) {
+	write_out(sink);
+	if (sink->len > 0)
 		lose(sink, count_lines(sink->buffer, sink->len), EAGAIN);
-		tell_lost(sink);
-	}
+	tell_lost(sink);
 	free(sink->buffer);
 	free(sink);
 }

@@ -4,8 +4,9 @@
  * They are gathered during a turn of the loop and written at its end, with one
  * write(2) where the reader keeps up; to syslog one datagram goes for each.
  * Where the reader does not (a pipe or a socket that is full) up to the size of
- * the buffer waits; past that, lines are dropped, counted, and told of once: a
- * stalled reader never stalls the server.
+ * the buffer waits; past that, lines are dropped and counted: a stalled reader never
+ * stalls the server.  So are those that cannot be written, as on a full disk.  What is lost is told at once, then now and
+ * again while it lasts, and at its end, for each reason.
  *
  * The loop thread only.
  */
