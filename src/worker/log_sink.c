@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "fd.h"
 #include "log.h"
+#include "torn.h"
 
 /* While lines are lost, that is told once in so long. */
 #define TELL_FAILURE_MS 10000
@@ -37,6 +38,8 @@ struct log_sink {
 	uint64_t reconnect_ms;              /* not before then */
 	char *buffer;                       /* lines that wait */
 	size_t len, size, line_max;
+	bool is_within; /* a line, of which a part is written */
+	struct torn torn;
 	unsigned long lost; /* lines, not told yet: the sum of */
 	struct loss losses[REASONS];
 	uint64_t told_ms;     /* when that was told; 0: never */
@@ -127,6 +130,15 @@ count_lines(const char *text, size_t len)
 	return (n);
 }
 
+/* Of those in the buffer; its first may be written but for its end. */
+static unsigned long
+lines_behind(const struct log_sink *sink, size_t done)
+{
+	if (done < sink->len && sink->buffer[done] == '\n')
+		done++;
+	return (count_lines(sink->buffer + done, sink->len - done));
+}
+
 /* ---- lines ---- */
 
 char *
@@ -138,6 +150,8 @@ log_sink_room(struct log_sink *sink)
 		lose(sink, 1, EAGAIN);
 		return (NULL);
 	}
+	if (sink->len == 0 && torn_take(&sink->torn, sink->fd))
+		sink->buffer[sink->len++] = '\n';
 	return (sink->buffer + sink->len);
 }
 
@@ -180,9 +194,12 @@ write_lines(struct log_sink *sink)
 			break;
 		done += (size_t)n;
 	}
+	if (done > 0)
+		sink->is_within = sink->buffer[done - 1] != '\n';
 	if (n == -1 && errno != EAGAIN) { /* nobody will ever read these */
-		lose(sink, count_lines(sink->buffer + done, sink->len - done),
-		    errno);
+		lose(sink, lines_behind(sink, done), errno);
+		torn_note(&sink->torn, sink->fd, sink->is_within);
+		sink->is_within = false;
 		done = sink->len;
 	}
 	return (done);
@@ -288,7 +305,7 @@ log_sink_close(struct log_sink **sinkp)
 		return;
 	write_out(sink);
 	if (sink->len > 0)
-		lose(sink, count_lines(sink->buffer, sink->len), EAGAIN);
+		lose(sink, lines_behind(sink, 0), EAGAIN);
 	tell_lost(sink);
 	free(sink->buffer);
 	free(sink);

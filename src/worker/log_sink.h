@@ -5,7 +5,8 @@
  * write(2) where the reader keeps up; to syslog one datagram goes for each.
  * Where the reader does not (a pipe or a socket that is full) up to the size of
  * the buffer waits; past that, lines are dropped and counted: a stalled reader never
- * stalls the server.  So are those that cannot be written, as on a full disk.  What is lost is told at once, then now and
+ * stalls the server.  So are those that cannot be written, as on a full disk; nothing
+ * is glued to one of which a part was.  What is lost is told at once, then now and
  * again while it lasts, and at its end, for each reason.
  *
  * The loop thread only.

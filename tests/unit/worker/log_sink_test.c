@@ -1,12 +1,15 @@
-/* log_sink: what is lost is told when it begins, while it lasts and when it is over.
- */
+/* log_sink: what is lost is told when it begins, while it lasts and when it is over,
+ * and no line is glued to half of another. */
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
 #include <regex.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,6 +44,7 @@ set_up(void)
 	cr_assert_eq(pipe2(fds, O_NONBLOCK), 0);
 	told = fds[0];
 	log_init("test", fds[1]);
+	signal(SIGXFSZ, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
 }
 
@@ -198,4 +202,132 @@ Test(log_sink, what_is_left_at_the_end_was_not_read_in_time)
 	log_sink_close(&sink);
 	cr_expect_str_eq(
 	    take_told(), "access log: 3 lines lost, its reader was too slow\n");
+}
+
+/* ---- a line that is cut ---- */
+
+static char path[32];
+
+static int
+make_file(void)
+{
+	int fd;
+
+	strcpy(path, "/tmp/log_sink_test.XXXXXX");
+	cr_assert_neq(mkstemp(path), -1);
+	fd = open(path, O_WRONLY | O_APPEND);
+	cr_assert_neq(fd, -1);
+	return (fd);
+}
+
+static const char *
+content(void)
+{
+	int fd = open(path, O_RDONLY);
+	ssize_t n = read(fd, text, sizeof(text) - 1);
+
+	text[n > 0 ? n : 0] = '\0';
+	close(fd);
+	return (text);
+}
+
+/* A disk on which the file may become so long. */
+static void
+set_room(rlim_t size)
+{
+	struct rlimit limit;
+
+	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = size;
+	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+Test(log_sink, nothing_is_glued_to_a_line_that_a_full_disk_has_cut)
+{
+	open_on(make_file());
+	set_room(14);
+	put(sink, "the first");
+	put(sink, "the second");
+	put(sink, "the third");
+	cr_expect(log_sink_flush(sink), "nothing is kept for ever");
+	cr_expect_str_eq(content(), "the first\nthe ");
+	put(sink, "the fourth");
+	cr_expect(log_sink_flush(sink));
+	set_room(RLIM_INFINITY);
+	put(sink, "the fifth");
+	put(sink, "the sixth");
+	log_sink_close(&sink);
+	cr_expect_str_eq(content(), "the first\nthe \nthe fifth\nthe sixth\n");
+	cr_expect(matches(take_told(),
+	    "^access log: 2 lines lost: File too large\n"
+	    "[^\n]*access log: 1 lines lost: File too large\n$"));
+	unlink(path);
+}
+
+/* Its end came later, so it is whole. */
+Test(log_sink, line_that_lacks_but_its_end_is_not_lost)
+{
+	open_on(make_file());
+	set_room(9);
+	put(sink, "the first");
+	cr_expect(log_sink_flush(sink));
+	set_room(RLIM_INFINITY);
+	put(sink, "the second");
+	log_sink_close(&sink);
+	cr_expect_str_eq(content(), "the first\nthe second\n");
+	cr_expect_str_empty(take_told());
+	unlink(path);
+}
+
+/* Workers append to one file, and one of them has cut its line. */
+Test(log_sink, nothing_of_another_worker_is_glued_to_it)
+{
+	struct log_sink *other;
+
+	open_on(make_file());
+	other = log_sink_open(
+	    open(path, O_WRONLY | O_APPEND), 0, LINE_MAX_BYTES, NULL);
+	set_room(4);
+	put(sink, "the first");
+	put(other, "the second");
+	cr_expect(log_sink_flush(sink));
+	cr_expect(log_sink_flush(other));
+	set_room(RLIM_INFINITY);
+	put(other, "the third");
+	cr_expect(log_sink_flush(other));
+	put(sink, "the fourth");
+	cr_expect(log_sink_flush(sink));
+	cr_expect_str_eq(content(), "the \nthe third\nthe fourth\n");
+	log_sink_close(&sink);
+	log_sink_close(&other);
+	unlink(path);
+}
+
+/* A socket that is full within a line: that goes on where it was. */
+Test(log_sink, line_that_a_slow_reader_takes_in_pieces_is_not_cut)
+{
+	static char want[1 << 20], got[1 << 20];
+	size_t size = 0, len = 0;
+	int fds[2], i, small = 1;
+	ssize_t n;
+
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	setsockopt(fds[1], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	open_on(fds[1]);
+	for (i = 0; i < 2000; i++) {
+		if (put(sink, "a line, and another"))
+			len += (size_t)sprintf(
+			    want + len, "a line, and another\n");
+		else {
+			n = recv(fds[0], got + size, 777, MSG_DONTWAIT);
+			size += n > 0 ? (size_t)n : 0;
+		}
+	}
+	while (!log_sink_flush(sink) || size < len) {
+		n = recv(fds[0], got + size, 777, MSG_DONTWAIT);
+		size += n > 0 ? (size_t)n : 0;
+	}
+	cr_expect_eq(size, len);
+	cr_expect_str_eq(got, want);
+	log_sink_close(&sink);
 }
