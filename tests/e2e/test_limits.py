@@ -64,7 +64,7 @@ def test_request_that_waits_too_long_for_a_thread_is_503(serve, meeting):
     held = meeting.wait()
     began = time.monotonic()
     response = waiting.request("GET", "/who")
-    assert response.status == 503 and time.monotonic() - began >= 0.3
+    assert response.status == 503 and time.monotonic() - began >= 0.29  # in whole ms
     assert re.fullmatch(r"[0-9]+", response.header("Retry-After") or "")
     server.wait_for_line(r"queue_timeout: no thread free for .* 1 refused")
     held.release()
