@@ -38,15 +38,29 @@ conn_refuse_proxy(struct conn *c, const char *why)
 	return (CONN_CLOSE);
 }
 
+/*
+ * A proxy that knows no HTTP vouches for no fields: where it speaks for a client
+ * without an address, nobody is there whom a list of networks could name, least of
+ * all the proxy, or "unix" because its client has come by such a socket.
+ */
+static bool
+is_trusted(
+    const struct conn *c, enum proxy_result result, const struct peer *peer)
+{
+	if (result == PROXY_UNNAMED ||
+	    (result == PROXY_COMPLETE && peer->family == AF_UNIX))
+		return (false);
+	return (proxy_rules_trust(rules_of(c), peer));
+}
+
 /* What stands behind the header is the first request's. */
 static enum conn_step
-begin_http(struct conn *c, size_t used, const struct peer *peer)
+begin_http(struct conn *c, size_t used)
 {
 	struct request *req = c->req;
 
 	memmove(req->text, req->text + used, req->text_len - used);
 	req->text_len -= used;
-	conn_set_peer(c, peer);
 	conn_begin_request(c, req);
 	c->wants_proxy = false;
 	conn_enter(c, CONN_HEAD);
@@ -83,11 +97,13 @@ conn_step_proxy(struct conn *c)
 	const struct proxy_rules *rules = rules_of(c);
 	bool is_allowed = proxy_rules_allow(rules, &c->peer);
 	struct peer peer = c->peer;
+	enum proxy_result result;
 	const char *why = NULL;
 	size_t used = 0;
 
-	switch (proxy_protocol_parse(rules->protocol, c->req->text,
-	    c->req->text_len, &peer, &used, &why)) {
+	result = proxy_protocol_parse(rules->protocol, c->req->text,
+	    c->req->text_len, &peer, &used, &why);
+	switch (result) {
 	case PROXY_INCOMPLETE:
 		/* A stranger's need not be waited for, nor kept. */
 		if (!is_allowed && c->req->text_len >= PROXY_SIGNATURE_MAX)
@@ -98,6 +114,8 @@ conn_step_proxy(struct conn *c)
 			return (conn_refuse_proxy(c, "no PROXY header"));
 		break;
 	case PROXY_COMPLETE:
+	case PROXY_UNNAMED:
+	case PROXY_LOCAL:
 	case PROXY_BAD:
 		if (!is_allowed)
 			why = not_allowed;
@@ -105,7 +123,9 @@ conn_step_proxy(struct conn *c)
 			return (conn_refuse_proxy(c, why));
 		break;
 	}
-	return (begin_http(c, used, &peer));
+	c->peer = peer;
+	c->is_trusted = is_trusted(c, result, &peer);
+	return (begin_http(c, used));
 }
 
 /* ---- each request ---- */
@@ -113,16 +133,20 @@ conn_step_proxy(struct conn *c)
 static void
 tell_untrusted(struct conn *c)
 {
+	static const char *const why[] = {
+	    "forwarded_allow_ips does not name this peer",
+	    "the PROXY header names no client"};
 	struct conn_list *list = c->list;
+	bool is_unnamed = proxy_rules_trust(rules_of(c), &c->peer);
 	char address[INET6_ADDRSTRLEN];
 	uint64_t others;
 
 	others = throttle_take(&list->untrusted, list->now_ms);
 	if (throttle_allows(&list->untrusted, list->now_ms))
-		log_info("%s: forwarded headers do not count: "
-			 "forwarded_allow_ips does not name this peer; "
+		log_info("%s: forwarded headers do not count: %s; "
 			 "%" PRIu64 " such requests since last told",
-		    peer_format(&c->peer, address), others + 1);
+		    peer_format(&c->peer, address), why[is_unnamed],
+		    others + 1);
 }
 
 const char *

@@ -91,6 +91,16 @@ parse_address(uint8_t family, const struct item *item, uint8_t *address)
 	return (inet_pton(family, buf, address) == 1);
 }
 
+/* "UNKNOWN", with or without something behind it. */
+static bool
+is_unknown(const char *text, const char *end)
+{
+	size_t len = (size_t)(end - text);
+
+	return (len >= 7 && memcmp(text, "UNKNOWN", 7) == 0 &&
+		(len == 7 || text[7] == ' '));
+}
+
 /* "TCP4 192.0.2.1 192.0.2.2 56324 443", without its CR LF. */
 static bool
 parse_v1_line(const char *text, const char *end, struct peer *peer)
@@ -102,8 +112,6 @@ parse_v1_line(const char *text, const char *end, struct peer *peer)
 	uint8_t address[16], to[16];
 	uint16_t to_port;
 
-	if (len >= 7 && memcmp(text, "UNKNOWN", 7) == 0)
-		return (len == 7 || text[7] == ' ');
 	if (len < 5 || memcmp(text, "TCP", 3) != 0 ||
 	    (text[3] != '4' && text[3] != '6') || text[4] != ' ')
 		return (false);
@@ -123,17 +131,19 @@ static enum proxy_result
 parse_v1(const char *data, size_t len, struct peer *peer, size_t *used,
     const char **why)
 {
-	const char *end;
+	const char *text = data + V1_SIGNATURE_LEN, *end;
 
 	end = memchr(data, '\n', len < V1_MAX ? len : V1_MAX);
 	if (end == NULL)
 		return (len < V1_MAX ? PROXY_INCOMPLETE
 				     : bad(why, "PROXY line over 107 bytes"));
-	if (end[-1] != '\r' ||
-	    !parse_v1_line(data + V1_SIGNATURE_LEN, end - 1, peer))
-		return (bad(why, "malformed PROXY line"));
 	*used = (size_t)(end - data) + 1;
-	return (PROXY_COMPLETE);
+	if (end[-1] == '\r' && is_unknown(text, end - 1))
+		return (PROXY_UNNAMED);
+	if (end[-1] == '\r' && parse_v1_line(text, end - 1, peer))
+		return (PROXY_COMPLETE);
+	*used = 0;
+	return (bad(why, "malformed PROXY line"));
 }
 
 /* ---- version 2: section 2.2 ---- */
@@ -151,6 +161,9 @@ static const size_t v2_sizes[] = {
 };
 #define V2_STREAM 0x1
 #define V2_DGRAM  0x2
+
+#define V2_COMMAND_LOCAL 0x20
+#define V2_COMMAND_PROXY 0x21
 
 static unsigned
 number_at(const char *data)
@@ -177,6 +190,7 @@ parse_v2(const char *data, size_t len, struct peer *peer, size_t *used,
     const char **why)
 {
 	unsigned command, family, transport;
+	bool is_local;
 	size_t block;
 
 	if (len < V2_FIXED)
@@ -185,19 +199,23 @@ parse_v2(const char *data, size_t len, struct peer *peer, size_t *used,
 	family = (uint8_t)data[V2_FAMILY] >> 4;
 	transport = (uint8_t)data[V2_FAMILY] & 0xf;
 	block = number_at(data + V2_LEN);
-	if (command != 0x20 && command != 0x21)
+	if (command != V2_COMMAND_LOCAL && command != V2_COMMAND_PROXY)
 		return (
 		    bad(why, "PROXY header of no known version or command"));
 	/* LOCAL: the proxy's own, whatever the family says. */
-	if (command == 0x21 && (family > V2_UNIX || transport > V2_DGRAM))
+	is_local = command == V2_COMMAND_LOCAL;
+	if (!is_local && (family > V2_UNIX || transport > V2_DGRAM))
 		return (bad(why, "PROXY header of an unknown family"));
-	if (command == 0x21 && block < v2_sizes[family])
+	if (!is_local && block < v2_sizes[family])
 		return (bad(why, "PROXY header too short for its addresses"));
 	if (len < V2_FIXED + block)
 		return (PROXY_INCOMPLETE);
-	if (command == 0x21 && family != V2_UNSPEC && transport == V2_STREAM)
-		take_v2_peer(family, data + V2_FIXED, peer);
 	*used = V2_FIXED + block;
+	if (is_local)
+		return (PROXY_LOCAL);
+	if (family == V2_UNSPEC || transport != V2_STREAM)
+		return (PROXY_UNNAMED);
+	take_v2_peer(family, data + V2_FIXED, peer);
 	return (PROXY_COMPLETE);
 }
 

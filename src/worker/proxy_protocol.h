@@ -21,14 +21,16 @@
 
 enum proxy_result {
 	PROXY_INCOMPLETE, /* call again with the same bytes and more */
-	PROXY_COMPLETE,   /* *used is its length */
+	PROXY_COMPLETE,   /* *peer is whom it names; AF_UNIX: by no address */
+	PROXY_UNNAMED,    /* a client that it says nothing of */
+	PROXY_LOCAL,      /* no client: the connection is the proxy's own */
 	PROXY_ABSENT,     /* the connection begins with something else */
 	PROXY_BAD         /* *why is a constant */
 };
 
 /*
  * mode says which versions there may be; not PROXY_OFF.  *peer is changed only
- * by PROXY_COMPLETE, and by that only where an address is given.
+ * by PROXY_COMPLETE; *used is the header's length where there is a whole one.
  */
 enum proxy_result proxy_protocol_parse(enum proxy_mode mode, const char *data,
     size_t len, struct peer *peer, size_t *used, const char **why);

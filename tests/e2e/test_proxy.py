@@ -513,6 +513,51 @@ def test_fields_are_trusted_by_the_address_in_the_proxy_header(serve):
             assert got["REMOTE_ADDR"] == want
 
 
+NO_TCP_CLIENT = {
+    "v1-unknown": (b"PROXY UNKNOWN\r\n", "127.0.0.1"),
+    "v2-unspec": (v2(0, b""), "127.0.0.1"),
+    "v2-udp": (v2(0x12), "127.0.0.1"),
+    "v2-unix": (v2(0x31, b"/s".ljust(216, b"\0")), ""),
+    "v2-unix-datagrams": (v2(0x32, b"/s".ljust(216, b"\0")), "127.0.0.1"),
+}
+
+
+@pytest.mark.parametrize("name", NO_TCP_CLIENT)
+def test_client_without_an_address_is_not_trusted_for_its_proxy(serve, name):
+    """Neither as the proxy nor as the `unix` of the default: who can reach such a
+    proxy writes what fields he likes."""
+    header, address = NO_TCP_CLIENT[name]
+    server = serve(
+        "basic",
+        proxy_protocol="auto",
+        forwarded_headers=ALL,
+        forwarder_headers="REMOTE_USER",
+        remote_addr_from="forwarded",
+        log_untrusted="on",
+    )
+    fields = b"".join(f"{k}: {v}\r\n".encode() for k, v in SPOOF)
+    request = REQUEST.replace(b"Host", fields + b"REMOTE_USER: ada\r\nHost")
+    with server.client() as client:
+        client.send(header + request)
+        client.send(request)  # nor any later one
+        for _ in range(2):
+            got = json.loads(client.read_response().body)
+            assert got["REMOTE_ADDR"] == address and got["HTTP_HOST"] == "a"
+            assert got["wsgi.url_scheme"] == "http" and got["SCRIPT_NAME"] == ""
+            assert not {"HTTP_REMOTE_USER", *FORWARDED_KEYS} & got.keys()
+    server.wait_for_line("do not count: the PROXY header names no client")
+
+
+def test_proxy_that_speaks_for_itself_is_trusted_as_itself(serve):
+    server = serve(
+        "basic", proxy_protocol="v2", forwarded_headers=ALL, remote_addr_from="forwarded"
+    )
+    request = REQUEST.replace(b"Host", b"X-Forwarded-For: 1.1.1.1\r\nHost")
+    with server.client() as client:
+        client.send(v2(0, b"", 0x20) + request)
+        assert json.loads(client.read_response().body)["REMOTE_ADDR"] == "1.1.1.1"
+
+
 @pytest.mark.parametrize("data", [b"", b"PROXY TCP4 1."], ids=["none", "part"])
 def test_header_timeout_bounds_the_proxy_header(serve, data):
     server = serve("basic", proxy_protocol="v1", header_timeout="300ms")

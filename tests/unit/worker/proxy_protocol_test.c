@@ -48,11 +48,11 @@ static const struct row {
 	    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff "
 	    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65535 65535\r\n", COMPLETE,
 	    "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:65535"),
-	ROW("UNKNOWN", V1, "PROXY UNKNOWN\r\n", COMPLETE, HERE),
+	ROW("UNKNOWN", V1, "PROXY UNKNOWN\r\n", UNNAMED, HERE),
 	ROW("UNKNOWN and more", V1, "PROXY UNKNOWN ffff::1 x 65535 1\r\n",
-	    COMPLETE, HERE),
+	    UNNAMED, HERE),
 	ROW("longest", V1, "PROXY UNKNOWN " X36 X36 "xxxxxxxxxxxxxxxxxxx\r\n",
-	    COMPLETE, HERE),
+	    UNNAMED, HERE),
 	ROW("UNKNOWNX", V1, "PROXY UNKNOWNX\r\n", BAD, NULL),
 	ROW("nothing", V1, "PROXY \r\n", BAD, NULL),
 	ROW("UDP4", V1, "PROXY UDP4 1.1.1.1 1.1.1.1 1 1\r\n", BAD, NULL),
@@ -102,15 +102,20 @@ static const struct row {
 	    COMPLETE, "203.0.113.9:4711"),
 	ROW("TLV that goes on", V2, SIGNATURE "\x21\x11\0\x0f" V4 "\x04\xff\xff",
 	    COMPLETE, "203.0.113.9:4711"),
-	ROW("LOCAL", V2, SIGNATURE "\x20\0\0\0", COMPLETE, HERE),
-	ROW("LOCAL with a family", V2, SIGNATURE "\x20\x11\0\x0c" V4, COMPLETE,
+	ROW("LOCAL", V2, SIGNATURE "\x20\0\0\0", LOCAL, HERE),
+	ROW("LOCAL with a family", V2, SIGNATURE "\x20\x11\0\x0c" V4, LOCAL,
 	    HERE),
-	ROW("LOCAL of any family", V2, SIGNATURE "\x20\xff\0\1x", COMPLETE,
+	ROW("LOCAL of any family", V2, SIGNATURE "\x20\xff\0\1x", LOCAL,
 	    HERE),
-	ROW("UNSPEC", V2, SIGNATURE "\x21\0\0\0", COMPLETE, HERE),
-	ROW("UNSPEC with a block", V2, SIGNATURE "\x21\0\0\3abc", COMPLETE,
+	ROW("UNSPEC", V2, SIGNATURE "\x21\0\0\0", UNNAMED, HERE),
+	ROW("UNSPEC with a block", V2, SIGNATURE "\x21\0\0\3abc", UNNAMED,
 	    HERE),
-	ROW("UDP over IPv4", V2, SIGNATURE "\x21\x12\0\x0c" V4, COMPLETE, HERE),
+	ROW("UDP over IPv4", V2, SIGNATURE "\x21\x12\0\x0c" V4, UNNAMED, HERE),
+	ROW("UDP over IPv6", V2, SIGNATURE "\x21\x22\0\x24" V6, UNNAMED, HERE),
+	ROW("unix datagrams", V2, SIGNATURE "\x21\x32\0\xd8" X108 X108, UNNAMED,
+	    HERE),
+	ROW("no transport told", V2, SIGNATURE "\x21\x10\0\x0c" V4, UNNAMED,
+	    HERE),
 	ROW("version 3", V2, SIGNATURE "\x31\x11\0\x0c" V4, BAD, NULL),
 	ROW("version 1", V2, SIGNATURE "\x11\x11\0\x0c" V4, BAD, NULL),
 	ROW("command 2", V2, SIGNATURE "\x22\x11\0\x0c" V4, BAD, NULL),
@@ -126,6 +131,13 @@ static const struct row {
 	ROW("an empty line", AUTO, "\r\nGET", ABSENT, NULL),
 };
 /* clang-format on */
+
+static bool
+is_whole(enum proxy_result result)
+{
+	return (result == PROXY_COMPLETE || result == PROXY_UNNAMED ||
+		result == PROXY_LOCAL);
+}
 
 static enum proxy_result
 parse(const struct row *row, const char *data, size_t len, struct peer *peer,
@@ -143,6 +155,7 @@ parse(const struct row *row, const char *data, size_t len, struct peer *peer,
 	cr_expect_eq(result == PROXY_BAD, why != NULL, "%s", row->why);
 	if (result != PROXY_COMPLETE)
 		cr_expect_eq(memcmp(peer, &here, sizeof(here)), 0);
+	cr_expect_eq(is_whole(result), *used > 0, "%s", row->why);
 	return (result);
 }
 
@@ -171,7 +184,7 @@ Test(proxy_protocol, header_is_taken_as_the_specification_has_it)
 		cr_expect_eq(parse(&rows[i], data, rows[i].len + strlen(THEN),
 				 &peer, &used),
 		    rows[i].result, "%s and more", rows[i].why);
-		if (rows[i].result != PROXY_COMPLETE)
+		if (!is_whole(rows[i].result))
 			continue;
 		cr_expect_eq(used, rows[i].len, "%s", rows[i].why);
 		expect_peer(&rows[i], &peer);
@@ -188,7 +201,7 @@ Test(proxy_protocol, part_of_a_header_waits_for_the_rest)
 	for (i = 0; i < nitems(rows); i++)
 		for (len = 0; len < rows[i].len; len++) {
 			result = parse(&rows[i], rows[i].in, len, &peer, &used);
-			if (rows[i].result == PROXY_COMPLETE)
+			if (is_whole(rows[i].result))
 				cr_expect_eq(result, PROXY_INCOMPLETE,
 				    "%s, %zu bytes", rows[i].why, len);
 			else
