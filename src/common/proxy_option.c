@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cidr.h"
+#include "macros.h"
 
 #define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS  "0123456789"
@@ -115,13 +116,34 @@ proxy_check_secure(const char *text)
 	return (check_items(text, check_secure));
 }
 
+/*
+ * Names whose form with hyphens we read ourselves.  That form is dropped for the
+ * listed one, so an application would get a body and no CONTENT_LENGTH, or another
+ * X-Forwarded-For than the one that counts.
+ */
+static bool
+is_taken(const char *item, size_t len)
+{
+	static const char *const names[] = {
+	    "content_length", "content_type", "transfer_encoding"};
+	static const char start[] = "x_forwarded_";
+	size_t i, start_len = sizeof(start) - 1;
+
+	for (i = 0; i < nitems(names); i++)
+		if (strlen(names[i]) == len && string_same(names[i], item, len))
+			return (true);
+	return (len >= start_len && string_same(start, item, start_len));
+}
+
 static const char *
 check_forwarder(const char *item, size_t len)
 {
-	if (is_made_of(item, len, LETTERS DIGITS "_") &&
-	    memchr(item, '_', len) != NULL)
-		return (NULL);
-	return ("not a name with an underscore such as REMOTE_USER");
+	if (!is_made_of(item, len, LETTERS DIGITS "_") ||
+	    memchr(item, '_', len) == NULL)
+		return ("not a name with an underscore such as REMOTE_USER");
+	if (is_taken(item, len))
+		return ("the server itself reads that header, written with -");
+	return (NULL);
 }
 
 const char *
