@@ -104,6 +104,11 @@ check_line(struct http_parser *p, size_t start, size_t end, size_t *at)
 	    start + (is_first ? limits->line : limits->field_size) + 1;
 	size_t cr_end = bare_cr_end(p, start, end);
 
+	/* Now: whatever is wrong with the line, a refusal of HEAD has no body
+	 * either (RFC 9110 9.3.2). */
+	if (is_first)
+		p->head->is_head =
+		    http_line_is_head(p->base + start, end - start);
 	*at = start;
 	if (!is_first && end > start &&
 	    (p->base[start] == ' ' || p->base[start] == '\t'))

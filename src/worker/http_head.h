@@ -58,7 +58,8 @@ struct http_head {
 	uint64_t content_length; /* HTTP_BODY_LENGTH */
 	bool keep_alive;         /* the client's wish: RFC 9112 9.3 */
 	bool expect_continue;    /* RFC 9110 10.1.1 */
-	bool is_head;            /* the method is HEAD: no body in the reply */
+	bool is_head; /* HEAD, also of a line that is refused: no body in the
+		       * reply */
 	uint32_t nfields;
 	struct http_field fields[HTTP_FIELDS_MAX];
 };

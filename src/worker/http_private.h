@@ -18,6 +18,9 @@ enum http_result http_feed(struct http_parser *, const char *data, size_t len);
 enum http_result http_request_line(
     struct http_parser *, size_t start, size_t end);
 
+/* The same line, or what there is of it: does it ask by HEAD? */
+bool http_line_is_head(const char *line, size_t len);
+
 /* One field of the head, complete: what it says about the message. */
 enum http_result http_take_field(
     struct http_parser *, const struct http_field *);

@@ -85,6 +85,15 @@ parse_target(struct http_parser *p, const char *method, size_t method_len)
 	return (HTTP_COMPLETE);
 }
 
+bool
+http_line_is_head(const char *line, size_t len)
+{
+	static const char start[] = "HEAD ";
+
+	return (len >= sizeof(start) - 1 &&
+		memcmp(line, start, sizeof(start) - 1) == 0);
+}
+
 enum http_result
 http_request_line(struct http_parser *p, size_t start, size_t end)
 {
@@ -104,6 +113,5 @@ http_request_line(struct http_parser *p, size_t start, size_t end)
 	head->method.len = (uint32_t)(space - line);
 	head->target.offset = (uint32_t)(space + 1 - p->base);
 	head->target.len = (uint32_t)(last - space - 1);
-	head->is_head = head->method.len == 4 && memcmp(line, "HEAD", 4) == 0;
 	return (parse_target(p, line, head->method.len));
 }

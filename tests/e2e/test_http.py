@@ -542,19 +542,82 @@ def test_what_is_too_large_is_refused(narrow, why, request_, status):
     assert narrow.get("/").body == HELLO
 
 
-def test_what_just_fits_is_served(narrow):
+def request_of(line: int = 15, fields: int = 1, field: int = 0, head: int = 0) -> bytes:
+    """With a request line, a last field and a head of so many bytes."""
+    lines = [b"GET /?".ljust(line - 9, b"x") + b" HTTP/1.1", b"Host: a"]
+    lines += [b"X-%d: 1" % i for i in range(1, fields)]
+    if field:
+        lines.append(b"F: ".ljust(field, b"x"))
+    missing = head - len(b"".join(line + b"\r\n" for line in lines)) - 2
+    while missing > 0:  # neither a line that is too long nor a rest that is none
+        size = missing if missing <= 250 else min(250, missing - 10)
+        lines.append(b"F: ".ljust(size - 2, b"x"))
+        missing -= size
+    return b"".join(line + b"\r\n" for line in lines) + b"\r\n"
+
+
+def coded(*sizes: int) -> bytes:
+    head = b"POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + chunked(*[b"x" * size for size in sizes])
+
+
+def counted(length: int) -> bytes:
+    head = b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+    return head % length + b"x" * length
+
+
+LIMITS = [
+    ("request line, without CR LF", request_of, "line", 200, 414),
+    ("fields", request_of, "fields", 10, 431),
+    ("field, without CR LF", request_of, "field", 300, 431),
+    ("head, with its last line", request_of, "head", 1024, 431),
+    ("body", counted, "length", 1024, 413),
+]
+
+
+@pytest.mark.parametrize("why, make, what, limit, status", LIMITS, ids=[r[0] for r in LIMITS])
+def test_what_just_fits_is_served_and_one_more_is_not(narrow, why, make, what, limit, status):
+    fits, over = make(**{what: limit}), make(**{what: limit + 1})
+    if what == "head":
+        assert len(fits) == limit
     with narrow.client() as client:
-        line = b"GET /?%s HTTP/1.1" % (b"x" * 183)
-        assert len(line) == 198  # the limit counts the CRLF or does not
-        client.send(line + b"\r\nHost: a\r\n\r\n")
+        client.send(fits)
         assert client.read_response().status == 200
-        fields = [(f"X-{i}", "1") for i in range(9)]
-        assert client.request("GET", "/", fields).status == 200
-        assert client.request("GET", "/", [("X", "x" * 290)]).status == 200
-        assert client.request("POST", "/echo", body=b"x" * 1024).status == 200
-        client.send_request("POST", "/echo", [("Transfer-Encoding", "chunked")])
-        client.send(chunked(*[b"x" * 128] * 8))
-        assert client.read_response().body == b"x" * 1024
+        client.send(over)
+        response = client.read_response()
+        assert (response.status, response.closes) == (status, True)
+
+
+def test_chunks_that_just_fit_are_served_and_one_byte_more_is_not(narrow):
+    for sizes, status in [([128] * 8, 200), ([1024], 200), ([1024, 1], 413), ([1025], 413)]:
+        with narrow.client() as client:
+            client.send(coded(*sizes))
+            response = client.read_response()
+            assert response.status == status, sizes
+            if status == 200:
+                assert response.body == b"x" * 1024
+
+
+@pytest.mark.parametrize(
+    "line, status",
+    [
+        (b"HEAD / HTTP/2.0\r\n", 505),
+        (b"HEAD /" + b"x" * 250 + b" HTTP/1.1\r\n", 414),
+        (b"HEAD /" + b"x" * 5000, 414),
+        (b"HEAD /#x HTTP/1.1\r\n", 400),
+        (b"HEAD /\r\n", 400),
+        (b"HEAD / HTTP/1.1\r\n\r\n", 400),
+        (b"HEAD / HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n", 417),
+    ],
+    ids=["version", "long", "endless", "target", "no version", "no Host", "expectation"],
+)
+def test_refusal_of_head_has_no_body(narrow, line, status):
+    with narrow.client() as client:
+        client.send(line)
+        response = client.read_response("HEAD")
+        assert response.status == status and response.closes
+        assert int(response.header("Content-Length")) > 0  # of what GET would get
+        assert client.closed()
 
 
 # ---- bad requests

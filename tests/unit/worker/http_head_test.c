@@ -151,6 +151,7 @@ static const struct row {
 	ROW("HTTP/1.10", "GET / HTTP/1.10\r\n" HOST END, 400),
 	ROW("HTTP/+1.1", "GET / HTTP/+1.1\r\n" HOST END, 400),
 	ROW("HTTP/2.0", "GET / HTTP/2.0\r\n" HOST END, 505),
+	ROW("HTTP/0.9, explicit", "GET / HTTP/0.9\r\n" HOST END, 505),
 	ROW("HTTP/8.4", "GET / HTTP/8.4\r\n" HOST END, 505),
 	ROW("HTTP/2 preface", "PRI * HTTP/2.0\r\n" END, 505),
 	ROW("TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n", 400),
@@ -386,6 +387,49 @@ Test(http_head, byte_by_byte_gives_the_same)
 			result = feed(rows[i].in, len, &used);
 		outcome_get(&pieces, result, used);
 		cr_expect(outcome_is(&whole, &pieces), "%s", rows[i].why);
+	}
+}
+
+/* RFC 9110 9.3.2: whatever is wrong with the line. */
+Test(http_head, refused_head_is_known_as_head)
+{
+	/* clang-format off */
+	static const struct {
+		const char *in;
+		bool is_head;
+	} lines[] = {
+		{ "HEAD / HTTP/2.0\r\n", true },
+		{ "HEAD / HTTP/0.9\r\n", true },
+		{ "HEAD /\r\n", true },
+		{ "HEAD a HTTP/1.1\r\n", true },
+		{ "HEAD  / HTTP/1.1\r\n", true },
+		{ "HEAD / HTTP/1.1\n", true },
+		{ "HEAD /\r / HTTP/1.1\r\n", true },
+		{ "HEAD * HTTP/1.1\r\n", true },
+		{ "\r\nHEAD /#a HTTP/1.1\r\n", true },
+		{ "HEAD /" X40 X40, true },
+		{ "HEAD / HTTP/1.1\r\nHost: a b\r\n\r\n", true },
+		{ "HEAD / HTTP/1.1\r\nHost: a\n", true },
+		{ "HEADS / HTTP/2.0\r\n", false },
+		{ "HEAD\t/ HTTP/1.1\r\n", false },
+		{ "head / HTTP/2.0\r\n", false },
+		{ "GET / HTTP/2.0\r\nHEAD ", false },
+		{ "HEAD\n", false },
+	};
+	/* clang-format on */
+	enum http_result result;
+	size_t i, at, len, used;
+
+	for (i = 0; i < nitems(lines); i++) {
+		len = strlen(lines[i].in);
+		for (at = 0; at < len; at++) {
+			result = parse(lines[i].in, at, &used);
+			if (result == HTTP_INCOMPLETE)
+				result = feed(lines[i].in, len, &used);
+			cr_expect_eq(result, HTTP_BAD, "%s", lines[i].in);
+			cr_expect_eq(head.is_head, lines[i].is_head,
+			    "%s, cut at %zu", lines[i].in, at);
+		}
 	}
 }
 
