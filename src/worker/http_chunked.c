@@ -36,15 +36,9 @@ count_framing(struct http_parser *p, size_t len)
 	return (len);
 }
 
-static int
-check_text(struct http_parser *p, const char *text, size_t len)
-{
-	if (!http_chars_are(text, len, HTTP_CHAR_VALUE))
-		http_bad(p, 400, "control character in a chunk (RFC 9112 7.1)");
-	return (p->error.status != 0 ? -1 : 0);
-}
-
 /* ---- trailers ---- */
+
+static const char malformed[] = "malformed trailer (RFC 9112 7.1.2)";
 
 int
 http_on_trailer_name(struct http_parser *p, const char *text, size_t len)
@@ -53,17 +47,22 @@ http_on_trailer_name(struct http_parser *p, const char *text, size_t len)
 
 	for (i = 0; i < len && p->trailer_len < sizeof(p->trailer); i++)
 		p->trailer[p->trailer_len++] = text[i];
-	if (!http_chars_are(text, len, HTTP_CHAR_TOKEN)) {
-		http_bad(p, 400, "malformed trailer (RFC 9112 7.1.2)");
-		return (-1);
-	}
-	return (check_text(p, text, len));
+	/* A second lock: an llhttp that was not compiled to be strict takes a
+	 * space within a name. */
+	if (http_chars_are(text, len, HTTP_CHAR_TOKEN))
+		return (0);
+	http_bad(p, 400, malformed);
+	return (-1);
 }
 
 int
 http_on_trailer_value(struct http_parser *p, const char *text, size_t len)
 {
-	return (check_text(p, text, len));
+	/* A second lock, as in http_take_field(). */
+	if (http_chars_are(text, len, HTTP_CHAR_VALUE))
+		return (0);
+	http_bad(p, 400, malformed);
+	return (-1);
 }
 
 int
@@ -72,8 +71,8 @@ http_on_trailer_complete(struct http_parser *p)
 	size_t len = p->trailer_len;
 
 	p->trailer_len = 0;
-	if (len == 0)
-		http_bad(p, 400, "malformed trailer (RFC 9112 7.1.2)");
+	if (len == 0) /* as in no_name() of http_head.c */
+		http_bad(p, 400, malformed);
 	else if (http_is_forbidden_trailer(p->trailer, len))
 		http_bad(p, 400, "forbidden trailer (RFC 9110 6.5.1)");
 	return (p->error.status != 0 ? -1 : 0);
@@ -107,6 +106,21 @@ http_on_body(llhttp_t *llhttp, const char *data, size_t len)
 /* ---- lines ---- */
 
 /*
+ * NULL, or what a line is that begins with this byte.  An llhttp that was not
+ * compiled to be strict skips any two bytes behind a chunk's data.
+ */
+static const char *
+bad_start(const struct http_parser *p, char c)
+{
+	if (p->at_data_end && c != '\r' && c != '\n')
+		return ("chunk is longer than its size (RFC 9112 7.1)");
+	if (c != ' ' && c != '\t')
+		return (NULL);
+	return (p->in_trailers ? "folded trailer (RFC 9112 5.2)"
+			       : "invalid chunk size (RFC 9112 7.1)");
+}
+
+/*
  * So many of a line's new bytes are lines as RFC 9112 has them; *why: what the next
  * one is, if there is one more.  len is not 0; LF is the last or not among them.
  */
@@ -118,8 +132,8 @@ sound_len(
 	char before = len > 1 ? line[len - 2] : p->last;
 	const char *cr;
 
-	*why = "folded line (RFC 9112 5.2)";
-	if (at_start && (line[0] == ' ' || line[0] == '\t'))
+	*why = at_start ? bad_start(p, line[0]) : NULL;
+	if (*why != NULL)
 		return (0);
 	*why = "bare CR (RFC 9112 2.2)";
 	if (p->last == '\r' && line[0] != '\n')

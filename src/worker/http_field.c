@@ -166,6 +166,8 @@ http_take_field(struct http_parser *p, const struct http_field *field)
 	const char *value = p->base + field->value.offset;
 	size_t i;
 
+	/* Both are a second lock: an llhttp that was not compiled to be strict
+	 * takes a space within a name. */
 	if (!http_chars_are(name, field->name.len, HTTP_CHAR_TOKEN) ||
 	    field->name.len == 0)
 		return (

@@ -195,9 +195,29 @@ scan_lines(struct http_parser *p, size_t len, size_t *end)
 	return (HTTP_INCOMPLETE);
 }
 
+/* It looks at fields behind the body as at those before it. */
+static const char *
+trailer_reason(llhttp_errno_t error)
+{
+	switch (error) {
+	case HPE_INVALID_HEADER_TOKEN:
+		return ("malformed trailer (RFC 9112 7.1.2)");
+	case HPE_UNEXPECTED_CONTENT_LENGTH:
+	case HPE_INVALID_CONTENT_LENGTH:
+	case HPE_INVALID_TRANSFER_ENCODING:
+		return ("forbidden trailer (RFC 9110 6.5.1)");
+	default:
+		return (NULL);
+	}
+}
+
 static const char *
 llhttp_reason(const struct http_parser *p, llhttp_errno_t error)
 {
+	const char *why = p->in_body ? trailer_reason(error) : NULL;
+
+	if (why != NULL)
+		return (why);
 	switch (error) {
 	case HPE_INVALID_HEADER_TOKEN:
 		return ("malformed field (RFC 9112 5)");
@@ -265,6 +285,8 @@ http_parser_head(
 	p->error = error;
 	if (result == HTTP_BAD)
 		return (HTTP_BAD);
+	/* A second lock: no head is known that gets here, since what could be
+	 * read as another end, a bare CR or LF, has been refused. */
 	if (p->in_body != (result == HTTP_COMPLETE))
 		return (http_bad(p, 400, "unclear end of the head"));
 	*used = end;
@@ -302,6 +324,8 @@ on_field_name(llhttp_t *llhttp, const char *at, size_t len)
 
 	if (p->in_body)
 		return (http_on_trailer_name(p, at, len));
+	/* take_line() counts lines that are whole; of the one that is too many
+	 * llhttp sees all but its end. */
 	if (p->head->nfields == HTTP_FIELDS_MAX) {
 		http_bad(p, 431, "more than limit_request_fields fields");
 		return (-1);

@@ -44,18 +44,22 @@ def host(value: bytes) -> bytes:
     return GET + b"Host: " + value + b"\r\n\r\n"
 
 
-CODING = r"Transfer-Encoding .*RFC 9112 6\.[13]"
+CODING = r"Transfer-Encoding .*\(RFC 9112 6\.1\)"
 LENGTH = r"Content-Length \(RFC 9112 6\.3\)"
 HOST_REASON = r"Host \(RFC 9112 3\.2\)"
-CONTROL = r"control character in a field \(RFC 9110 5\.5\)|malformed field \(RFC 9112 5\)"
-NAME = r"malformed field( name)? \(RFC 9112 5"
-LINE = r"\(RFC 9112 (3|2\.3)\)|target .*\(RFC 9112 3\.2"
-BARE = r"(bare LF|CR LF).*\(RFC 9112 2\.2\)"
+FIELD = r"malformed field \(RFC 9112 5\)"
+LINE = r"malformed request line \(RFC 9112 3\)"
+TARGET = r"target .*\(RFC 9112 3\.2\)"
+VERSION = r"no HTTP version \(RFC 9112 2\.3\)"
+MAJOR = r"version .*\(RFC 9110 15\.6\.6\)"
+BARE = r"bare LF \(RFC 9112 2\.2\)"
 # Whatever llhttp says to it, which depends on how it was compiled.
 LONE = r"bare CR \(RFC 9112 2\.2\)"
-SIZE = r"chunk size \(RFC 9112 7\.1\)|CR LF \(RFC 9112 2\.2\)"
-EXTENSION = r"\(RFC 9112 (7\.1|2\.2)"
-TRAILER = r"\((RFC 9112 (7\.1\.2|5|2\.2|6\.[13])|RFC 9110 6\.5\.1)"
+SIZE = r"chunk size \(RFC 9112 7\.1\)"
+OVERRUN = r"longer than its size \(RFC 9112 7\.1\)"
+EXTENSION = r"chunk extension \(RFC 9112 7\.1\.1\)"
+TRAILER = r"malformed trailer \(RFC 9112 7\.1\.2\)"
+FORBIDDEN = r"forbidden trailer \(RFC 9110 6\.5\.1\)"
 
 REFUSED = [
     # why, bytes, status, reason in the log
@@ -63,7 +67,7 @@ REFUSED = [
     # Transfer-Encoding
     ("coding behind \\xa0", coding(b"\xa0chunked"), 400, CODING),
     ("coding behind \\x85", coding(b"\x85chunked"), 400, CODING),
-    ("coding behind VT", coding(b"\x0bchunked"), 400, "RFC 911[02]"),
+    ("coding behind VT", coding(b"\x0bchunked"), 400, FIELD),
     ("coding in quotes", coding(b'"chunked"'), 400, CODING),
     ("coding with a parameter", coding(b"chunked;q=1"), 400, CODING),
     ("xchunked and length", coding(b"xchunked", b"Content-Length: 5\r\n"), 501, CODING),
@@ -84,7 +88,7 @@ REFUSED = [
     ),
     ("identity and length", coding(b"identity", b"Content-Length: 5\r\n"), 501, CODING),
     ("gzip, chunked", coding(b"gzip, chunked"), 501, CODING),
-    ("gzip alone", coding(b"gzip", body=b""), 400, CODING),
+    ("gzip alone", coding(b"gzip", body=b""), 400, r"does not end in chunked \(RFC 9112 6\.3\)"),
     ("coding empty, and length", coding(b"", b"Content-Length: 5\r\n"), 400, CODING),
     ("chunked and a comma", coding(b"chunked,"), 400, CODING),
     ("a comma and chunked", coding(b", chunked"), 400, CODING),
@@ -128,7 +132,7 @@ REFUSED = [
         413,
         "max_body_size",
     ),
-    ("length with VT", length(b"5\x0b"), 400, "RFC 911[02]"),
+    ("length with VT", length(b"5\x0b"), 400, LENGTH),
     #
     # Host
     ("no Host", GET + END, 400, HOST_REASON),
@@ -150,15 +154,15 @@ REFUSED = [
     ("raw bytes in Host", host(b"\xc3\xa4"), 400, HOST_REASON),
     #
     # fields
-    ("space before the colon", GET + b"Host : a\r\n\r\n", 400, NAME),
-    ("tab before the colon", field(b"X\t: a"), 400, NAME),
-    ("no name", field(b": a"), 400, NAME),
-    ("no colon", field(b"X"), 400, NAME),
-    ("raw bytes in a name", field(b"X\xe9: a"), 400, NAME),
-    ("NUL in a name", field(b"X\0: a"), 400, NAME),
-    ("brackets in a name", field(b"X[1]: a"), 400, NAME),
+    ("space before the colon", GET + b"Host : a\r\n\r\n", 400, FIELD),
+    ("tab before the colon", field(b"X\t: a"), 400, FIELD),
+    ("no name", field(b": a"), 400, r"field name \(RFC 9112 5\.1\)"),
+    ("no colon", field(b"X"), 400, FIELD),
+    ("raw bytes in a name", field(b"X\xe9: a"), 400, FIELD),
+    ("NUL in a name", field(b"X\0: a"), 400, FIELD),
+    ("brackets in a name", field(b"X[1]: a"), 400, FIELD),
     ("folded field", field(b"X: 1\r\n 2"), 400, r"folded field \(RFC 9112 5\.2\)"),
-    ("folded with a tab", field(b"X: 1\r\n\t2"), 400, r"folded .*RFC 9112 5\.2\)"),
+    ("folded with a tab", field(b"X: 1\r\n\t2"), 400, r"folded field \(RFC 9112 5\.2\)"),
     (
         "folded first line",
         GET + b" X: 1\r\n" + HOST + END,
@@ -175,12 +179,12 @@ REFUSED = [
         400,
         LONE,
     ),
-    ("CR before the colon", field(b"X\r: a"), 400, NAME),
+    ("CR before the colon", field(b"X\r: a"), 400, FIELD),
     ("CR for the end of the head", GET + HOST + b"\r" + FOLLOWER, 400, LONE),
-    ("NUL in a value", field(b"X: a\0b"), 400, CONTROL),
-    ("DEL in a value", field(b"X: a\x7f"), 400, CONTROL),
-    ("ESC in a value", field(b"X: \x1b[2J"), 400, CONTROL),
-    ("two types", field(b"Content-Type: a/b\r\nContent-Type: a/b"), 400, "RFC 9110 5"),
+    ("NUL in a value", field(b"X: a\0b"), 400, FIELD),
+    ("DEL in a value", field(b"X: a\x7f"), 400, FIELD),
+    ("ESC in a value", field(b"X: \x1b[2J"), 400, FIELD),
+    ("two types", field(b"Content-Type: a/b\r\nContent-Type: a/b"), 400, r"Content-Type \(RFC 9110 5\.3\)"),
     ("LF only", b"GET /bad HTTP/1.1\nHost: a\n\n", 400, BARE),
     ("LF behind the head", GET + b"Host: a\r\n\n", 400, BARE),
     ("LF first", b"\n" + GET + HOST + END, 400, BARE),
@@ -202,28 +206,29 @@ REFUSED = [
     #
     # the request line
     ("HTTP/0.9", b"GET /bad\r\n\r\n", 400, LINE),
-    ("HTTP/2.0", b"GET /bad HTTP/2.0\r\n" + HOST + END, 505, r"RFC 9110 15\.6\.6"),
-    ("HTTP/8.4", b"GET /bad HTTP/8.4\r\n" + HOST + END, 505, r"RFC 9110 15\.6\.6"),
-    ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, r"RFC 9110 15\.6\.6"),
-    ("HTTP/1.10", b"GET /bad HTTP/1.10\r\n" + HOST + END, 400, r"RFC 9112 2\.3"),
-    ("http/1.1", b"GET /bad http/1.1\r\n" + HOST + END, 400, r"RFC 9112 2\.3"),
-    ("space behind it", b"GET /bad HTTP/1.1 \r\n" + HOST + END, 400, LINE),
+    ("HTTP/2.0", b"GET /bad HTTP/2.0\r\n" + HOST + END, 505, MAJOR),
+    ("HTTP/0.9 as a version", b"GET /bad HTTP/0.9\r\n" + HOST + END, 505, MAJOR),
+    ("HTTP/8.4", b"GET /bad HTTP/8.4\r\n" + HOST + END, 505, MAJOR),
+    ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, MAJOR),
+    ("HTTP/1.10", b"GET /bad HTTP/1.10\r\n" + HOST + END, 400, VERSION),
+    ("http/1.1", b"GET /bad http/1.1\r\n" + HOST + END, 400, VERSION),
+    ("space behind it", b"GET /bad HTTP/1.1 \r\n" + HOST + END, 400, VERSION),
     ("space before it", b" GET /bad HTTP/1.1\r\n" + HOST + END, 400, LINE),
-    ("two spaces", b"GET  /bad HTTP/1.1\r\n" + HOST + END, 400, LINE),
+    ("two spaces", b"GET  /bad HTTP/1.1\r\n" + HOST + END, 400, TARGET),
     ("a tab", b"GET\t/bad HTTP/1.1\r\n" + HOST + END, 400, LINE),
     ("method with a colon", target(b"/bad", b"G:T"), 400, LINE),
     ("NUL in the method", target(b"/bad", b"G\0T"), 400, LINE),
     ("* for GET", target(b"*"), 400, r"OPTIONS.*RFC 9112 3\.2\.4"),
-    ("relative target", target(b"bad"), 400, LINE),
-    ("authority for GET", target(b"a:443"), 400, LINE),
-    ("other scheme", target(b"ftp://a/bad"), 400, LINE),
-    ("URL without a host", target(b"http:///bad"), 400, LINE),
-    ("URL with a user", target(b"http://u:p@a/bad"), 400, LINE),
-    ("URL with a bad port", target(b"http://a:b/bad"), 400, LINE),
-    ("fragment", target(b"/bad#frag"), 400, LINE),
-    ("space in the target", target(b"/bad /bad"), 400, LINE),
-    ("NUL in the target", target(b"/bad\0"), 400, LINE),
-    ("DEL in the target", target(b"/bad\x7f"), 400, LINE),
+    ("relative target", target(b"bad"), 400, TARGET),
+    ("authority for GET", target(b"a:443"), 400, TARGET),
+    ("other scheme", target(b"ftp://a/bad"), 400, TARGET),
+    ("URL without a host", target(b"http:///bad"), 400, TARGET),
+    ("URL with a user", target(b"http://u:p@a/bad"), 400, TARGET),
+    ("URL with a bad port", target(b"http://a:b/bad"), 400, TARGET),
+    ("fragment", target(b"/bad#frag"), 400, TARGET),
+    ("space in the target", target(b"/bad /bad"), 400, TARGET),
+    ("NUL in the target", target(b"/bad\0"), 400, TARGET),
+    ("DEL in the target", target(b"/bad\x7f"), 400, TARGET),
     ("CR in the target", target(b"/bad\rx"), 400, LONE),
     ("CONNECT", target(b"a:443", b"CONNECT"), 501, r"CONNECT.*RFC 9110 9\.3\.6"),
     ("CONNECT of a path", target(b"/bad", b"CONNECT"), 501, r"RFC 9110 9\.3\.6"),
@@ -245,8 +250,10 @@ REFUSED = [
     ("size +5", CODED + b"+5\r\n12345\r\n" + LAST, 400, SIZE),
     ("size -5", CODED + b"-5\r\n12345\r\n" + LAST, 400, SIZE),
     ("size 0_5", CODED + b"0_5\r\n12345\r\n" + LAST, 400, SIZE),
-    ("size and a space", CODED + b"5 \r\n12345\r\n" + LAST, 400, "RFC 9112"),
-    ("space and a size", CODED + b" 5\r\n12345\r\n" + LAST, 400, "RFC 9112"),
+    ("size and a space", CODED + b"5 \r\n12345\r\n" + LAST, 400, EXTENSION),
+    ("space and a size", CODED + b" 5\r\n12345\r\n" + LAST, 400, SIZE),
+    ("tab and a size", CODED + b"\t5\r\n12345\r\n" + LAST, 400, SIZE),
+    ("space, later size", CODED + b"1\r\nx\r\n 5\r\n12345\r\n" + LAST, 400, SIZE),
     ("size of letters", CODED + b"xyz\r\n12345\r\n" + LAST, 400, SIZE),
     ("empty line for a size", CODED + END + LAST, 400, SIZE),
     (
@@ -257,7 +264,9 @@ REFUSED = [
     ),
     ("size and LF", CODED + b"5\n12345\r\n" + LAST, 400, BARE),
     ("data and LF", CODED + b"5\r\n12345\n" + LAST, 400, BARE),
-    ("data without an end", CODED + b"5\r\n123456\r\n" + LAST, 400, "RFC 9112"),
+    ("data without an end", CODED + b"5\r\n123456\r\n" + LAST, 400, OVERRUN),
+    ("data and a space", CODED + b"5\r\n12345 \r\n" + LAST, 400, OVERRUN),
+    ("data and a tab", CODED + b"5\r\n12345\t\r\n" + LAST, 400, OVERRUN),
     ("last chunk and LF", CODED + b"0\r\n\n", 400, BARE),
     (
         "size 2^64 + 5",
@@ -279,7 +288,7 @@ REFUSED = [
     ("CR behind data", CODED + b"5\r\n12345\r0\r\n\r\n", 400, LONE),
     ("CR behind the last chunk", CODED + b"0\r\r\n", 400, LONE),
     ("CR for the end of the body", CODED + b"0\r\n\r" + FOLLOWER, 400, LONE),
-    ("NUL in an extension", CODED + b"5;x\0\r\n12345\r\n" + LAST, 400, "RFC 9112"),
+    ("NUL in an extension", CODED + b"5;x\0\r\n12345\r\n" + LAST, 400, EXTENSION),
     ("extension with no value", CODED + b"5;x=\r\n12345\r\n" + LAST, 400, EXTENSION),
     ("no name of an extension", CODED + b"5;\r\n12345\r\n" + LAST, 400, EXTENSION),
     ("no name but a value", CODED + b"5;=x\r\n12345\r\n" + LAST, 400, EXTENSION),
@@ -295,20 +304,32 @@ REFUSED = [
     ),
     #
     # trailers
-    ("trailer of length", CODED + b"0\r\nContent-Length: 9\r\n\r\n", 400, TRAILER),
+    ("trailer of length", CODED + b"0\r\nContent-Length: 9\r\n\r\n", 400, FORBIDDEN),
     (
         "trailer of coding",
         CODED + b"0\r\nTransfer-Encoding: chunked\r\n\r\n",
         400,
-        TRAILER,
+        FORBIDDEN,
     ),
-    ("trailer of Host", CODED + b"0\r\nHost: b\r\n\r\n", 400, TRAILER),
+    ("trailer of Host", CODED + b"0\r\nHost: b\r\n\r\n", 400, FORBIDDEN),
     ("garbage for a trailer", CODED + b"0\r\n@@garbage\r\n\r\n", 400, TRAILER),
     ("space before its colon", CODED + b"0\r\nX : 1\r\n\r\n", 400, TRAILER),
-    ("folded trailer", CODED + b"0\r\nX: 1\r\n 2\r\n\r\n", 400, TRAILER),
+    ("folded trailer", CODED + b"0\r\nX: 1\r\n 2\r\n\r\n", 400, r"folded trailer \(RFC 9112 5\.2\)"),
+    (
+        "folded first trailer",
+        CODED + b"0\r\n X: 1\r\n\r\n",
+        400,
+        r"folded trailer \(RFC 9112 5\.2\)",
+    ),
+    (
+        "trailer of an unknown coding",
+        CODED + b"0\r\nTransfer-Encoding: x\r\n\r\n",
+        400,
+        FORBIDDEN,
+    ),
     ("LF behind a trailer", CODED + b"0\r\nX: 1\n\r\n", 400, BARE),
     ("CR in a trailer", CODED + b"0\r\nX: 1\rY: 2\r\n\r\n", 400, LONE),
-    ("NUL in a trailer", CODED + b"0\r\nX: \0\r\n\r\n", 400, "RFC 9112"),
+    ("NUL in a trailer", CODED + b"0\r\nX: \0\r\n\r\n", 400, TRAILER),
     (
         "long trailer",
         CODED + b"0\r\nX: " + b"x" * 1200 + b"\r\n\r\n",

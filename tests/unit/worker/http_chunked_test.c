@@ -15,6 +15,9 @@
 #define X10  "xxxxxxxxxx"
 #define Z40  "0000000000000000000000000000000000000000"
 #define X40  X10 X10 X10 X10
+#define Z15  "000000000000000"
+#define X147 \
+	X40 X40 X40 X10 X10 "xxxxxxx" /* limits.head - ";" - the last CR LF */
 
 static const struct http_limits limits = {
     .line = 200,
@@ -206,6 +209,11 @@ static const struct {
 	    "\r\nd: " X40 "\r\n\r\n", "", 431),
 	ROW("extensions for ever", "1;" X40 X40 "\r\nx\r\n1;" X40 X40
 	    "\r\nx\r\n1;" X40 X40 "\r\nx\r\n" LAST, "", 431),
+	ROW("16 digits cost nothing beside extensions", Z15 "1;" X147
+	    "\r\nx\r\n" LAST, "x", TAKEN),
+	ROW("17 digits do", Z15 "01;" X147 "\r\nx\r\n" LAST, "", 431),
+	ROW("one byte more of an extension", Z15 "1;" X147 "x\r\nx\r\n" LAST, "",
+	    431),
 	ROW("zeros for ever", Z40 Z40 Z40 Z40 Z40 "1\r\nx\r\n" LAST, "", 431),
 };
 /* clang-format on */
@@ -298,6 +306,56 @@ Test(http_chunked, ends_where_the_next_request_begins)
 		    decode(both, (size_t)len, 0, &used), HTTP_COMPLETE);
 		cr_expect_eq(used, rows[i].len, "%s", rows[i].why);
 	}
+}
+
+/* Whoever reads the log looks it up there. */
+Test(http_chunked, reason_names_the_section_that_was_broken)
+{
+	/* clang-format off */
+	static const struct {
+		const char *in, *section;
+	} mistakes[] = {
+		{ " 5\r\nhello\r\n", "size (RFC 9112 7.1)" },
+		{ "\t5\r\nhello\r\n", "size (RFC 9112 7.1)" },
+		{ "1\r\nx\r\n 5\r\nhello\r\n", "size (RFC 9112 7.1)" },
+		{ " ;x\r\n", "size (RFC 9112 7.1)" },
+		{ "\r\n", "size (RFC 9112 7.1)" },
+		{ "5\r\nhello \r\n", "longer than its size (RFC 9112 7.1)" },
+		{ "5\r\nhello\t\r\n", "longer than its size (RFC 9112 7.1)" },
+		{ "5\r\nhello5\r\n", "longer than its size (RFC 9112 7.1)" },
+		{ "5\r\nhello\n", "bare LF (RFC 9112 2.2)" },
+		{ "5\r\nhello\r5", "bare CR (RFC 9112 2.2)" },
+		{ "0\r\n X: 1\r\n", "folded trailer (RFC 9112 5.2)" },
+		{ "0\r\nX: 1\r\n 2\r\n", "folded trailer (RFC 9112 5.2)" },
+		{ "0\r\nX: 1\r\n\t2\r\n", "folded trailer (RFC 9112 5.2)" },
+		{ "0\r\nTransfer-Encoding: chunked\r\n\r\n",
+		  "forbidden trailer (RFC 9110 6.5.1)" },
+		{ "0\r\nTransfer-Encoding: x\r\n\r\n",
+		  "forbidden trailer (RFC 9110 6.5.1)" },
+		{ "0\r\nContent-Length: x\r\n\r\n",
+		  "forbidden trailer (RFC 9110 6.5.1)" },
+		{ "0\r\nHost: a\r\n\r\n",
+		  "forbidden trailer (RFC 9110 6.5.1)" },
+		{ "0\r\nX : 1\r\n\r\n", "malformed trailer (RFC 9112 7.1.2)" },
+		{ "0\r\n: 1\r\n\r\n", "malformed trailer (RFC 9112 7.1.2)" },
+		{ "0\r\nX: \x7f\r\n\r\n",
+		  "malformed trailer (RFC 9112 7.1.2)" },
+	};
+	/* clang-format on */
+	static const unsigned long cuts[] = {0, ~0ul};
+	size_t i, j, used;
+
+	for (i = 0; i < nitems(mistakes); i++)
+		for (j = 0; j < nitems(cuts); j++) {
+			cr_expect_eq(
+			    decode(mistakes[i].in, strlen(mistakes[i].in),
+				cuts[j], &used),
+			    HTTP_BAD, "%s", mistakes[i].in);
+			cr_expect(parser.error.status == 400 &&
+				      strstr(parser.error.reason,
+					  mistakes[i].section) != NULL,
+			    "%s: %s", mistakes[i].in, parser.error.reason);
+		}
 }
 
 static int

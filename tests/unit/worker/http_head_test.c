@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "guarded.h"
@@ -430,6 +431,68 @@ Test(http_head, refused_head_is_known_as_head)
 			cr_expect_eq(head.is_head, lines[i].is_head,
 			    "%s, cut at %zu", lines[i].in, at);
 		}
+	}
+}
+
+/* The table of fields is full then, and nothing is written behind it. */
+Test(http_head, as_many_fields_as_the_table_has)
+{
+	static const struct http_limits most = {.line = 60,
+	    .fields = HTTP_FIELDS_MAX,
+	    .field_size = 80,
+	    .head = ROOM,
+	    .body = 0};
+	static char in[ROOM];
+	size_t len, used;
+	int more, i;
+
+	for (more = 0; more < 2; more++) {
+		len = (size_t)sprintf(in, GET HOST);
+		for (i = 1; i < HTTP_FIELDS_MAX + more; i++)
+			len += (size_t)sprintf(in + len, "a:1\r\n");
+		len += (size_t)sprintf(in + len, END);
+		http_parser_init(&parser, &head, &most);
+		cr_expect_eq(
+		    feed(in, len, &used), more ? HTTP_BAD : HTTP_COMPLETE);
+		cr_expect_eq(head.nfields, HTTP_FIELDS_MAX);
+		cr_expect_eq(parser.error.status, more ? 431 : 0);
+	}
+}
+
+/* 19 digits are more than 2^63 has, and less than would overflow. */
+Test(http_head, longest_content_length)
+{
+	/* clang-format off */
+	static const struct {
+		uint64_t limit;
+		const char *length;
+		uint64_t want; /* 0: refused, 413 */
+	} rows19[] = {
+		{ INT64_MAX, "9223372036854775807", INT64_MAX },
+		{ INT64_MAX, "9223372036854775808", 0 },
+		{ 1000000000000000000, "1000000000000000000",
+		  1000000000000000000 },
+		{ 1000000000000000000, "1000000000000000001", 0 },
+		{ UINT64_MAX, "9999999999999999999", 9999999999999999999u },
+	};
+	/* clang-format on */
+	struct http_limits wide = limits;
+	char in[256];
+	size_t i, used;
+	int len;
+
+	for (i = 0; i < nitems(rows19); i++) {
+		wide.body = rows19[i].limit;
+		len = snprintf(in, sizeof(in),
+		    POST "Content-Length: %s\r\n" END, rows19[i].length);
+		http_parser_init(&parser, &head, &wide);
+		cr_expect_eq(feed(in, (size_t)len, &used),
+		    rows19[i].want != 0 ? HTTP_COMPLETE : HTTP_BAD, "%s",
+		    rows19[i].length);
+		cr_expect_eq(parser.error.status, rows19[i].want != 0 ? 0 : 413,
+		    "%s", rows19[i].length);
+		cr_expect_eq(head.content_length, rows19[i].want, "%s",
+		    rows19[i].length);
 	}
 }
 
