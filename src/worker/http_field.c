@@ -107,15 +107,24 @@ take_connection(struct http_parser *p, const char *value, size_t len)
 	return (HTTP_COMPLETE);
 }
 
+/* A list, of which empty elements are none (RFC 9110 5.6.1.2); a second field goes
+ * on with it. */
 static enum http_result
 take_expect(struct http_parser *p, const char *value, size_t len)
 {
+	const char *member;
+	size_t at = 0, member_len;
+
 	if (p->head->minor == 0)
 		return (HTTP_COMPLETE); /* RFC 9110 10.1.1: to be ignored */
-	if (!http_chars_equal(value, len, "100-continue"))
-		return (
-		    http_bad(p, 417, "unknown expectation (RFC 9110 10.1.1)"));
-	p->head->expect_continue = true;
+	while (http_list_next(value, len, &at, &member, &member_len)) {
+		if (member_len == 0)
+			continue;
+		if (!http_chars_equal(member, member_len, "100-continue"))
+			return (http_bad(
+			    p, 417, "unknown expectation (RFC 9110 10.1.1)"));
+		p->head->expect_continue = true;
+	}
 	return (HTTP_COMPLETE);
 }
 

@@ -244,6 +244,12 @@ REFUSED = [
         417,
         r"RFC 9110 10\.1\.1",
     ),
+    (
+        "unknown expectation in a second field",
+        length(b"5\r\nExpect: 100-continue\r\nExpect: foo"),
+        417,
+        r"RFC 9110 10\.1\.1",
+    ),
     #
     # chunks
     ("size 0x5", CODED + b"0x5\r\n12345\r\n" + LAST, 400, SIZE),
@@ -450,6 +456,7 @@ TAKEN = [
         "x",
     ),
     ("expectation without a body", field(b"Expect: 100-Continue"), {}, ""),
+    ("expectation in a list", field(b"Expect: , 100-continue,\r\nExpect:"), {}, ""),
     ("no hints", field(b"X: 1"), {"wsgi.early_hints": None}, ""),
 ]
 

@@ -158,6 +158,14 @@ static const struct {
 	  HTTP_BODY_NONE, 0, false, false, false },
 	{ "continue", POST "Expect: 100-continue\r\nContent-Length: 1\r\n" END,
 	  HTTP_BODY_LENGTH, 1, true, true, false },
+	{ "continue, in a list", POST
+	  "Expect: , 100-Continue ,\r\nContent-Length: 1\r\n" END,
+	  HTTP_BODY_LENGTH, 1, true, true, false },
+	{ "continue, and an empty field", POST "Expect: 100-continue\r\n"
+	  "Expect: ,\r\nContent-Length: 1\r\n" END,
+	  HTTP_BODY_LENGTH, 1, true, true, false },
+	{ "nothing expected", POST "Expect: ,\r\nContent-Length: 1\r\n" END,
+	  HTTP_BODY_LENGTH, 1, true, false, false },
 	{ "continue, HTTP/1.0", OLD "Expect: 100-continue\r\n" END,
 	  HTTP_BODY_NONE, 0, false, false, false },
 };

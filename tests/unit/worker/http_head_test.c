@@ -259,6 +259,21 @@ static const struct row {
 
 	/* Expect: RFC 9110 10.1.1 */
 	ROW("unknown", POST "Expect: foo\r\n" END, 417),
+	ROW("unknown in a list", POST "Expect: 100-continue, foo\r\n" END, 417),
+	ROW("unknown before it", POST "Expect: foo, 100-continue\r\n" END, 417),
+	ROW("unknown in a second", POST "Expect: 100-continue\r\n"
+	    "Expect: foo\r\n" END, 417),
+	ROW("with a value", POST "Expect: 100-continue=1\r\n" END, 417),
+	ROW("with a parameter", POST "Expect: 100-continue;q=1\r\n" END, 417),
+	ROW("a comma in quotes", POST "Expect: a=\",100-continue,\"\r\n" END,
+	    417),
+	ROW("no comma between", POST "Expect: 100-continue 100-continue\r\n"
+	    END, 417),
+	ROW("a list", POST "Expect: ,100-continue ,\t, 100-Continue,\r\n" END,
+	    TAKEN),
+	ROW("two fields", POST "Expect: 100-continue\r\n"
+	    "Expect: 100-continue\r\n" END, TAKEN),
+	ROW("empty", POST "Expect:\r\n" END, TAKEN),
 	ROW("100-continue", POST "Expect: 100-Continue\r\n" END, TAKEN),
 	ROW("100-continue, HTTP/1.0", OLD "Expect: 100-continue\r\n" END, TAKEN),
 
