@@ -16,9 +16,6 @@
 #include "check.h"
 #include "http_char.h"
 
-/* Empty lines that a client may send before its request: RFC 9112 2.2. */
-#define BLANK_LINES_MAX 2
-
 static int on_field_name(llhttp_t *, const char *, size_t);
 static int on_field_value(llhttp_t *, const char *, size_t);
 static int on_field_complete(llhttp_t *);
@@ -132,7 +129,7 @@ static enum http_result
 take_line(struct http_parser *p, size_t start, size_t end)
 {
 	if (p->nlines == 0 && end == start) {
-		if (++p->blank > BLANK_LINES_MAX)
+		if (++p->blank > HTTP_BLANK_LINES_MAX)
 			return (http_bad(p, 400,
 			    "empty lines before the request (RFC 9112 2.2)"));
 		return (HTTP_INCOMPLETE);

@@ -42,6 +42,9 @@ struct http_limits {
 
 #define HTTP_FIELDS_MAX 512
 
+/* Empty lines that a client may send before its request: RFC 9112 2.2. */
+#define HTTP_BLANK_LINES_MAX 2
+
 enum http_framing {
 	HTTP_BODY_NONE,
 	HTTP_BODY_LENGTH, /* content_length bytes follow */

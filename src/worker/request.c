@@ -181,16 +181,21 @@ request_reply_context(
 	context->now = time(NULL);
 }
 
+/*
+ * Behind the empty lines that may stand before it, and no others: where a line that
+ * is no request has been refused, what follows is not what it was refused for.
+ */
 struct http_text
 request_line_text(const struct request *req)
 {
 	struct http_text line = {0, 0};
 	size_t at = 0, end;
+	unsigned blank;
 
-	/* Empty lines may stand before it: RFC 9112 2.2. */
-	while (at < req->text_len &&
-	       (req->text[at] == '\r' || req->text[at] == '\n'))
-		at++;
+	for (blank = 0; blank < HTTP_BLANK_LINES_MAX; blank++, at += 2)
+		if (req->text_len - at < 2 || req->text[at] != '\r' ||
+		    req->text[at + 1] != '\n')
+			break;
 	for (end = at; end < req->text_len; end++)
 		if (req->text[end] == '\r' || req->text[end] == '\n')
 			break;
@@ -202,11 +207,18 @@ request_line_text(const struct request *req)
 void
 request_line(const struct request *req, char *buf, size_t size)
 {
+	static const char nul[] = "\\x00";
 	struct http_text line = request_line_text(req);
+	size_t i, len, at = 0;
+	const char *byte;
 
-	if (line.len >= size)
-		line.len = (uint32_t)size - 1;
-	if (line.len > 0)
-		memcpy(buf, req->text + line.offset, line.len);
-	buf[line.len] = '\0';
+	for (i = 0; i < line.len; i++) {
+		byte = &req->text[line.offset + i];
+		len = *byte != '\0' ? 1 : sizeof(nul) - 1;
+		if (at + len >= size)
+			break;
+		memcpy(buf + at, *byte != '\0' ? byte : nul, len);
+		at += len;
+	}
+	buf[at] = '\0';
 }

@@ -112,10 +112,12 @@ struct request *request_of_completion(struct completion *);
 /* What of it bears on the head of its reply, now. */
 void request_reply_context(const struct request *, struct http_reply_context *);
 
-/* "GET /path HTTP/1.1" in its text, whole or as far as it came. */
+/* "GET /path HTTP/1.1" in its text, whole or as far as it came; empty while there
+ * are only empty lines, and where one too many or a bare CR or LF stands for it. */
 struct http_text request_line_text(const struct request *);
 #define REQUEST_LINE_SIZE 600 /* enough of one for the log */
-/* The same as a string, cut to fit; control bytes as sent. */
+/* The same as a string, cut to fit: a NUL as \x00, which is how the log will write
+ * the other control bytes. */
 void request_line(const struct request *, char *buf, size_t size);
 
 #endif

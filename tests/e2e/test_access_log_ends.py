@@ -65,6 +65,28 @@ def test_refusal_has_its_status_and_reason(serve_json, sent, status, path):
 
 
 @pytest.mark.parametrize(
+    "sent, request_, logged",
+    [
+        (b"\r\r\n", "", ""),
+        (b"\n", "", ""),
+        (b"\r\n\n", "", ""),
+        (b"\r\n\r\n\r\n", "", ""),
+        (b"\r\nGET /\0 HTTP/1.1\r\n", "GET /\0 HTTP/1.1", r"GET /\x00 HTTP/1.1"),
+        (b"\0\x01\r\n", "\0\x01", r"\x00\x01"),
+    ],
+)
+def test_what_is_refused_is_shown_and_not_what_follows(serve_json, sent, request_, logged):
+    server = serve_json()
+    with server.client() as client:
+        client.send(sent + b"GET /follower HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert client.read_response().status == 400
+    (line,) = ended(server)
+    assert (line["request"], line["status"]) == (request_, 400)
+    (shown,) = server.errors.find(r'400 Bad Request: .*: "(.*)"$')
+    assert shown[1] == logged
+
+
+@pytest.mark.parametrize(
     "sent, reason",
     [
         (HEAD, "header_timeout"),
