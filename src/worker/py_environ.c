@@ -293,15 +293,14 @@ put_peer(struct extras *extras, const struct peer *peer)
 static int
 put_server_by_host(struct extras *extras, const struct request *req)
 {
+	uint16_t usual = req->context->proxy.is_https ? 443 : 80;
 	struct py_origin_host host;
 
 	py_origin_host(&host, req);
 	if (put_text(extras, KEY_SERVER_NAME, host.name, host.name_len) == -1)
 		return (-1);
-	if (host.port_len == 0)
-		return (put_string(extras, KEY_SERVER_PORT,
-		    req->context->proxy.is_https ? "443" : "80"));
-	return (put_text(extras, KEY_SERVER_PORT, host.port, host.port_len));
+	return (put_str(extras, KEY_SERVER_PORT,
+	    py_text_port(host.port != 0 ? host.port : usual)));
 }
 
 static int

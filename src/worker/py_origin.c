@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "forwarded_syntax.h"
 #include "http_char.h"
 #include "macros.h"
 #include "py_text.h"
@@ -67,19 +68,8 @@ target_host(const struct request *req, size_t *len)
 	return (host);
 }
 
-/* Applications make a number of it. */
-static bool
-is_port(const char *port, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		if (port[i] < '0' || port[i] > '9')
-			return (false);
-	return (len > 0 && len <= 5);
-}
-
-/* "name", "name:port" or "[::1]:port". */
+/* "name", "name:port" or "[::1]:port".  Applications make a number of the port:
+ * what is no port, though Host may have it, is none. */
 static void
 split_host(struct py_origin_host *host, const char *text, size_t len)
 {
@@ -91,10 +81,9 @@ split_host(struct py_origin_host *host, const char *text, size_t len)
 	if (colon == NULL || memchr(colon, ']', (size_t)(end - colon)) != NULL)
 		return;
 	host->name_len = (size_t)(colon - text);
-	if (!is_port(colon + 1, (size_t)(end - colon) - 1))
-		return;
-	host->port = colon + 1;
-	host->port_len = (size_t)(end - colon) - 1;
+	if (forwarded_port_parse(
+		colon + 1, (size_t)(end - colon) - 1, &host->port) == -1)
+		host->port = 0;
 }
 
 void
@@ -172,18 +161,6 @@ put_host(PyObject *environ, const struct py_origin_host *host, unsigned port)
 	return (put(environ, KEY_HTTP_HOST, both));
 }
 
-/* At most five digits; 0: not the number of a port. */
-static uint16_t
-number_of(const char *port, size_t len)
-{
-	unsigned value = 0;
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		value = value * 10 + (unsigned)(port[i] - '0');
-	return (value <= 65535 ? (uint16_t)value : 0);
-}
-
 /*
  * The URL that the proxy was asked for: a port that it tells, else that of the
  * host that counts, else its scheme's.
@@ -203,7 +180,7 @@ put_url(PyObject *environ, const struct request *req, bool is_https)
 			host.name_len) == -1)
 			return (-1);
 	} else if (port == 0)
-		port = number_of(host.port, host.port_len);
+		port = host.port;
 	if (put(environ, KEY_SERVER_PORT,
 		py_text_port(port != 0 ? port : usual)) == -1)
 		return (-1);

@@ -9,6 +9,8 @@
 #define CGTHREAD_PY_ORIGIN_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "py_compat.h"
 #include "request.h"
@@ -17,9 +19,10 @@ int py_origin_start(void); /* once; -1 with an exception */
 
 /* The host that a request itself names, in its target or in Host. */
 struct py_origin_host {
-	const char *name, *port;
-	size_t name_len, port_len; /* port_len 0: no number stands there */
-	bool is_given;             /* else the name is server_name */
+	const char *name;
+	size_t name_len;
+	uint16_t port; /* 0: none is told, or what stands there is none */
+	bool is_given; /* else the name is server_name */
 };
 
 void py_origin_host(struct py_origin_host *, const struct request *);

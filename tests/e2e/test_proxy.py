@@ -231,6 +231,9 @@ def test_nothing_of_one_request_is_left_for_the_next(trusting):
     [
         ("a:8000", {"proto": "https"}, ("a:8000", "8000")),
         ("a", {"proto": "https"}, ("a", "443")),
+        ("a:0", {"proto": "https"}, ("a:0", "443")),
+        ("a:65536", {"proto": "https"}, ("a:65536", "443")),
+        ("a:00081", {"proto": "https"}, ("a:00081", "81")),
         ("a:8000", {"proto": "https", "port": "443"}, ("a", "443")),
         ("a", {"port": "8000"}, ("a:8000", "8000")),
         ("a", {"host": "b:443", "proto": "https"}, ("b", "443")),

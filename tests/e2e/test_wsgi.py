@@ -487,6 +487,12 @@ def test_protocol_is_as_sent(cases):
         ("", "localhost", "80"),
         ("h:", "h", "80"),
         ("h:123456", "h", "80"),
+        ("h:65535", "h", "65535"),
+        ("h:65536", "h", "80"),
+        ("h:99999", "h", "80"),
+        ("h:0", "h", "80"),
+        ("h:00000", "h", "80"),
+        ("h:00081", "h", "81"),
     ],
 )
 def test_unix_socket_has_the_name_of_the_host(unix, host, name, port):
