@@ -134,8 +134,9 @@ take_address(struct peer *peer, int family, const char *text, size_t len)
 	return (0);
 }
 
-int
-forwarded_port_parse(const char *text, size_t len, uint16_t *port)
+/* 0 to 65535 in at most five digits. */
+static int
+take_number(const char *text, size_t len, uint16_t *number)
 {
 	unsigned value = 0;
 	size_t i;
@@ -147,9 +148,20 @@ forwarded_port_parse(const char *text, size_t len, uint16_t *port)
 			return (-1);
 		value = value * 10 + (unsigned)(text[i] - '0');
 	}
-	if (value == 0 || value > 65535)
+	if (value > 65535)
 		return (-1);
-	*port = (uint16_t)value;
+	*number = (uint16_t)value;
+	return (0);
+}
+
+int
+forwarded_port_parse(const char *text, size_t len, uint16_t *port)
+{
+	uint16_t number;
+
+	if (take_number(text, len, &number) == -1 || number == 0)
+		return (-1);
+	*port = number;
 	return (0);
 }
 
@@ -172,7 +184,11 @@ is_obfuscated(const char *text, size_t len)
 	return (true);
 }
 
-/* What stands behind the name: nothing, or ":" and a port (RFC 7239 6). */
+/*
+ * What stands behind the name: nothing, or ":" and a port (RFC 7239 6).  Proxies that
+ * know none say 0, as they do in a PROXY header.  In a host or in X-Forwarded-Port
+ * it is a mistake: of these an application makes a URL, and none leads to port 0.
+ */
 static int
 parse_node_port(const char *text, size_t len, uint16_t *port)
 {
@@ -182,7 +198,7 @@ parse_node_port(const char *text, size_t len, uint16_t *port)
 		return (-1);
 	if (is_obfuscated(text + 1, len - 1))
 		return (0);
-	return (forwarded_port_parse(text + 1, len - 1, port));
+	return (take_number(text + 1, len - 1, port));
 }
 
 /* Where the name ends: at its bracket or before the colon. */

@@ -36,7 +36,7 @@ enum forwarded_step forwarded_element_next(
 /*
  * Whom "for" names: RFC 7239 6, or with is_standard false what X-Forwarded-For
  * has, where IPv6 may stand without brackets.  "unknown" and obfuscated names
- * give a peer without an address (AF_UNIX); no port, or one that is not a number,
+ * give a peer without an address (AF_UNIX); no port, 0, or one that is not a number
  * is 0.  0, or -1: malformed.
  */
 int forwarded_node_parse(

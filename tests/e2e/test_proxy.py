@@ -224,6 +224,8 @@ def test_nothing_of_one_request_is_left_for_the_next(trusting):
             assert got["SERVER_PORT"] == str(trusting.port)
             got = environ(client, [("X-Forwarded-For", "unknown")])
             assert got["REMOTE_ADDR"] == "" and "REMOTE_PORT" not in got
+            got = environ(client, [("X-Forwarded-For", "203.0.113.9:0")])
+            assert got["REMOTE_ADDR"] == "203.0.113.9" and "REMOTE_PORT" not in got
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,7 @@ static const struct row {
 	REFUSED("X-Forwarded-Host: a/b", "malformed forwarded host"),
 	REFUSED("Forwarded: host=\"a b\"", "malformed forwarded host"),
 	REFUSED("X-Forwarded-Port: 0", "malformed X-Forwarded-Port"),
+	REFUSED("X-Forwarded-Host: a:0", "malformed forwarded host"),
 	REFUSED("X-Forwarded-Port: 65536", "malformed X-Forwarded-Port"),
 	REFUSED("X-Forwarded-Port: +1", "malformed X-Forwarded-Port"),
 	REFUSED("X-Forwarded-Prefix: a", "malformed prefix"),
