@@ -2,13 +2,15 @@
  * head - http_parser_head(): the seed of a split, then bytes.
  *
  * The same comes out in any split, with the text in another place at each call; a
- * head is not complete before its end; a second reader finds the same fields.
+ * head is not complete before its end; a second reader finds the same fields, and
+ * the same bytes in the path once it is unescaped.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
 #include "fuzz.h"
+#include "http_escape.h"
 #include "http_head.h"
 #include "reference.h"
 
@@ -151,6 +153,23 @@ check_framing(const struct http_head *head, const char *text,
 	}
 }
 
+/* As for the environ: into no more room than the path has. */
+static void
+check_path(const char *text, const struct http_text *part)
+{
+	char *path = fuzz_copy(text + part->offset, part->len);
+	char *plain = fuzz_copy(path, part->len);
+	char *other = fuzz_copy(path, part->len);
+	size_t len = http_unescape(plain, path, part->len);
+
+	ASSERT(len <= part->len);
+	ASSERT(len == reference_unescape(other, path, part->len));
+	ASSERT(memcmp(plain, other, len) == 0);
+	free(path);
+	free(plain);
+	free(other);
+}
+
 static void
 check_head(const struct outcome *o, const char *text, size_t len)
 {
@@ -171,6 +190,7 @@ check_head(const struct outcome *o, const char *text, size_t len)
 		       head->fields[i].value.offset == fields[i].value);
 	}
 	check_framing(head, text, fields, n);
+	check_path(text, &head->path);
 }
 
 int

@@ -197,6 +197,34 @@ reference_chunked(const char *text, size_t len, char *body, size_t *body_len)
 
 /* ---- replies ---- */
 
+static int
+hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdefABCDEF";
+	const char *at = c != '\0' ? strchr(digits, c) : NULL;
+
+	if (at == NULL)
+		return (-1);
+	return ((int)(at - digits) - (at - digits > 15 ? 6 : 0));
+}
+
+size_t
+reference_unescape(char *to, const char *text, size_t len)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < len; i++)
+		if (text[i] == '%' && i + 2 < len &&
+		    hex_digit(text[i + 1]) != -1 &&
+		    hex_digit(text[i + 2]) != -1) {
+			to[n++] = (char)(hex_digit(text[i + 1]) * 16 +
+					 hex_digit(text[i + 2]));
+			i += 2;
+		} else
+			to[n++] = text[i];
+	return (n);
+}
+
 static bool
 is_status_line(const char *text, size_t len)
 {

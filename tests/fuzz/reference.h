@@ -36,6 +36,9 @@ size_t reference_fields(const char *text, size_t len, size_t at,
 size_t reference_chunked(
     const char *text, size_t len, char *body, size_t *body_len);
 
+/* RFC 3986 2.1: "%2f" is "/", and what is no escape stays; the length. */
+size_t reference_unescape(char *to, const char *text, size_t len);
+
 /* One reply, RFC 9112 4 and 6.3. */
 struct reference_reply {
 	int status;
