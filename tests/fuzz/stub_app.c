@@ -233,6 +233,7 @@ stub_app_begin(struct stub_app *app, struct request *req)
 	app->row = row_of(req);
 	app->step = 0;
 	req->thread = 1;
+	req->taken_ns = request_stamp(req);
 	compose(app);
 	if (reply_start(&req->reply) && app->row->step != say_nothing &&
 	    send_head(app) == 0)

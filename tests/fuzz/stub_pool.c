@@ -13,6 +13,7 @@ struct pool {
 	bool (*admit)(struct pool_job *);
 	struct jobs todo, aside;
 	unsigned queued, out;
+	bool is_busy;
 };
 
 static struct pool the_pool;
@@ -46,6 +47,18 @@ stub_pool_take(void)
 	if (job != NULL)
 		the_pool.queued--;
 	return (job);
+}
+
+void
+stub_pool_set_busy(bool is_busy)
+{
+	the_pool.is_busy = is_busy;
+}
+
+bool
+stub_pool_is_busy(void)
+{
+	return (the_pool.is_busy);
 }
 
 void
@@ -98,11 +111,10 @@ pool_collected(struct pool *p)
 	p->out--;
 }
 
-/* A request whose client has left is run all the same, in any split. */
 bool
-pool_is_saturated(const struct pool *p UNUSED)
+pool_is_saturated(const struct pool *p)
 {
-	return (false);
+	return (p->is_busy);
 }
 
 unsigned
@@ -111,10 +123,12 @@ pool_backlog(const struct pool *p)
 	return (p->queued);
 }
 
+/* Of those that are there for us.  With one for a single connection, a request whose
+ * client has left is run all the same, in any split. */
 unsigned
-pool_threads(const struct pool *p UNUSED)
+pool_threads(const struct pool *p)
 {
-	return (1);
+	return (p->is_busy ? 0 : 1);
 }
 
 unsigned

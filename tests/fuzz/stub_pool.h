@@ -17,6 +17,10 @@ struct pool *stub_pool_open(bool (*admit)(struct pool_job *));
 /* The next job that was submitted, taken; NULL if there is none. */
 struct pool_job *stub_pool_take(void);
 
+/* Its threads have other things to do: jobs are left where they are. */
+void stub_pool_set_busy(bool);
+bool stub_pool_is_busy(void);
+
 /* Runs what nobody waits for: pool_submit_aside(). */
 void stub_pool_run_aside(void);
 
