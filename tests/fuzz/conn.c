@@ -25,9 +25,11 @@
  * split.  Only where a reply is cut, or memory is short, how far it came is not.
  */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -52,7 +54,25 @@
 #define REQUESTS_MAX 1024
 #define ROOM         (1 << 20)
 #define CUE          0x1f
-#define BIT          10000
+
+/* Of a script. */
+#define HEADER_S    2
+#define BODY_S      3
+#define QUEUE_S     4
+#define KEEPALIVE_S 5
+#define SEND_S      3
+#define LINGER_S    2
+
+/* Some of what the kernel has in one piece; until that is read, it tells a sender of
+ * nothing. */
+#define BIT 100000
+
+/* Of everything some; what the client says stands in quotes, but for a user, whose
+ * name has no blank.  Not %{reason}g, which is ours and may have both. */
+#define TEXT_FORMAT                                                       \
+	"%h %u %t \"%r\" %b \"%f\" \"%m\" \"%U\" \"%q\" \"%H\" %L %p %X " \
+	"\"%{host}i\" \"%{date}o\" %{queue}g %{thread}g \"%{RAW_URI}e\" " \
+	"%{REMOTE_PORT}e"
 
 /* A connection that does not end by then never will. */
 #define TURNS_MAX 20000
@@ -80,6 +100,7 @@ struct answered {
 struct run {
 	struct split split;
 	bool hurried; /* everything at once, and a loop that never sleeps */
+	bool in_json; /* the access log is */
 	bool leaves;  /* goes away in the middle */
 	int fd;       /* the client's end */
 	bool closed;  /* the server's */
@@ -87,10 +108,16 @@ struct run {
 	bool rests;     /* reads nothing */
 	bool in_haste;  /* until the next cue */
 	bool may_cut;   /* the last reply need not be whole */
-	bool strays;    /* from the script, because its socket is full */
+	bool strays;    /* from the other run: a socket was full */
 	unsigned still; /* turns in which nothing has moved */
 	unsigned stayed_s;
+	unsigned most_s; /* that have passed at once */
 	uint64_t began_s;
+	uint64_t sent_s, read_s; /* the last byte */
+	uint64_t silent_s; /* after the last that was sent one came back */
+	bool has_ended;    /* for the server, but perhaps for a thread */
+	uint64_t unread_s; /* then: after the last that was read */
+	bool came_late;    /* the last that was read, after that */
 	unsigned nasked, nanswered;
 	unsigned nown; /* of the answers: by the loop, about its health */
 	struct asked asked[REQUESTS_MAX];
@@ -132,8 +159,8 @@ static struct event_base *base;
 static struct pool *pool;
 static struct stub_app app = {.fd = -1};
 static bool app_hangs;
-static int log_fd;                     /* the access log's */
-static struct config *combined, *json; /* its formats */
+static int log_fd;                               /* the access log's */
+static struct config *text_format, *json_format; /* its formats */
 static struct run *running;
 static unsigned scene;
 static uint64_t now_s = 1000000;
@@ -300,9 +327,12 @@ set_up(void)
 	log_set_level(LOG_LEVEL_CRITICAL); /* an assertion's */
 	context.spool_dir = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
 	set_up_proxies();
-	combined = config_new();
-	json = config_new();
-	ASSERT(config_set(json, "access_log_format", "json", stderr) == 0);
+	text_format = config_new();
+	ASSERT(config_set(
+		   text_format, "access_log_format", TEXT_FORMAT, stderr) == 0);
+	json_format = config_new();
+	ASSERT(
+	    config_set(json_format, "access_log_format", "json", stderr) == 0);
 	base = event_base_new();
 	log_fd = memfd_create("access", MFD_CLOEXEC);
 	pool = stub_pool_open(admit);
@@ -341,15 +371,15 @@ open_list(struct run *run, struct access_log *access_log)
 	    .pool = pool,
 	    .context = &context,
 	    .access_log = access_log,
-	    .header_timeout_ms = is_short ? 2000 : FOREVER_MS,
-	    .body_timeout_ms = is_short ? 3000 : FOREVER_MS,
-	    .keepalive_ms = is_short ? 5000 : FOREVER_MS,
-	    .queue_timeout_ms = is_short ? 4000 : FOREVER_MS,
+	    .header_timeout_ms = is_short ? HEADER_S * 1000 : FOREVER_MS,
+	    .body_timeout_ms = is_short ? BODY_S * 1000 : FOREVER_MS,
+	    .keepalive_ms = is_short ? KEEPALIVE_S * 1000 : FOREVER_MS,
+	    .queue_timeout_ms = is_short ? QUEUE_S * 1000 : FOREVER_MS,
 	    .min_rate = (scene & SCENE_RATE) != 0 ? 10 : 0,
 	    .health_path = (scene & SCENE_HEALTH) != 0 ? "/h" : "",
 	    .on_idle = on_idle,
-	    .send_timeout_ms = is_short ? 3000 : FOREVER_MS,
-	    .linger_timeout_ms = is_short ? 2000 : FOREVER_MS,
+	    .send_timeout_ms = is_short ? SEND_S * 1000 : FOREVER_MS,
+	    .linger_timeout_ms = is_short ? LINGER_S * 1000 : FOREVER_MS,
 	    .on_close = on_close,
 	    .arg = run};
 	struct conn_list *list = conn_list_open(&settings);
@@ -438,17 +468,35 @@ receive(struct run *run)
 	if (room > sizeof(run->text) - run->len)
 		room = sizeof(run->text) - run->len;
 	n = recv(run->fd, run->text + run->len, room, MSG_DONTWAIT);
-	if (n > 0)
+	if (n > 0) {
 		run->len += (size_t)n;
-	else
+		run->read_s = now_s;
+	} else
 		ASSERT(n == 0 || errno == EAGAIN || errno == ECONNRESET);
 }
 
 /* ---- the script ---- */
 
-/* With all still, and the clock where it was: the timer has not been forgotten. */
+/* Everybody waits, and not for ever, but for an application. */
 static void
-check_deadlines(const struct conn_list *list)
+check_conns(const struct conn_list *list)
+{
+	const struct conn *c;
+
+	TAILQ_FOREACH (c, &list->conns, link) {
+		if (c->state == CONN_RUNNING || c->state == CONN_ORPHANED)
+			continue;
+		ASSERT(c->deadline.queue != NULL);
+		ASSERT(c->state != CONN_IDLE || !context.draining);
+		ASSERT(!c->owes_continue || !c->writable);
+		/* Or it would have been cut. */
+		ASSERT(c->unsent == 0 || !budget_is_over(&context.memory));
+	}
+}
+
+/* What has to be so when all is still. */
+static void
+check_still(const struct conn_list *list)
 {
 	const struct deadline_queue *queues[] = {&list->header, &list->body,
 	    &list->queue, &list->keepalive, &list->send, &list->linger};
@@ -459,14 +507,17 @@ check_deadlines(const struct conn_list *list)
 		next = deadline_next(queues[i]);
 		ASSERT(next > now_s * 1000 && list->timer_at_ms <= next);
 	}
+	check_conns(list);
 }
 
 static void
 let_pass(struct run *run, const struct conn_list *list, unsigned seconds)
 {
 	if (!run->in_haste)
-		check_deadlines(list);
+		check_still(list);
 	now_s += seconds;
+	if (run->most_s < seconds)
+		run->most_s = seconds;
 	/* Of what is not read, too little may leave in time. */
 	run->may_cut |= run->rests;
 }
@@ -486,7 +537,33 @@ read_a_bit(struct run *run)
 	ssize_t n = recv(run->fd, run->text + run->len, room < BIT ? room : BIT,
 	    MSG_DONTWAIT);
 
-	run->len += n > 0 ? (size_t)n : 0;
+	if (n <= 0)
+		return;
+	run->len += (size_t)n;
+	run->read_s = now_s;
+}
+
+static void
+close_idle(struct conn_list *list)
+{
+	conn_list_close_idle(list, "max_connections");
+}
+
+/* Who has sent something is not closed for being idle, unless it is answered; one
+ * that begins with a bad PROXY header is not. */
+static void
+make_room(struct run *run, struct conn_list *list,
+    void (*close_some)(struct conn_list *))
+{
+	int unread = 0, came = 0;
+
+	/* Some splits have room for more of what is not read. */
+	run->strays |= run->rests;
+	ASSERT(ioctl(run->fd, SIOCOUTQ, &unread) == 0);
+	close_some(list);
+	if (!run->closed || unread == 0 || context.proxy.protocol != PROXY_OFF)
+		return;
+	ASSERT(ioctl(run->fd, FIONREAD, &came) == 0 && came > 0);
 }
 
 static void
@@ -504,9 +581,9 @@ give_cue(struct run *run, struct conn_list *list, char cue)
 		read_a_bit(run);
 	else if (cue == 'd') {
 		atomic_store(&context.draining, true);
-		conn_list_drain(list);
+		make_room(run, list, conn_list_drain);
 	} else if (cue == 'i')
-		conn_list_close_idle(list, "max_connections");
+		make_room(run, list, close_idle);
 	run->in_haste = cue == 'n';
 }
 
@@ -554,6 +631,8 @@ act(struct run *run, struct conn_list *list, const char *text, size_t len,
 			run->rests = run->in_haste = false;
 			run->strays = true;
 		}
+		if (sent > 0)
+			run->sent_s = now_s;
 		if ((at += sent) < end || !run->in_haste)
 			return (at);
 	}
@@ -575,6 +654,18 @@ leave(struct run *run)
 	run->leaves = false;
 }
 
+/* How long nothing has been read when the server had enough of it. */
+static void
+note_end(struct run *run, const struct conn_list *list)
+{
+	const struct conn *c = TAILQ_FIRST(&list->conns);
+
+	if (run->has_ended || (c != NULL && c->state != CONN_ORPHANED))
+		return;
+	run->has_ended = true;
+	run->unread_s = now_s - run->read_s;
+}
+
 /* A turn of each; run->still counts those in which nobody did anything. */
 static void
 take_turns(struct run *run, struct conn_list *list)
@@ -584,8 +675,13 @@ take_turns(struct run *run, struct conn_list *list)
 	size_t len = run->len;
 
 	turn(run, list);
+	note_end(run, list);
 	if (run->fd != -1 && !run->rests)
 		receive(run);
+	if (run->len != len) {
+		run->silent_s = now_s - run->sent_s;
+		run->came_late = run->has_ended;
+	}
 	run->still++;
 	if (conn_list_has_work(list) || app.req != req || app.step != step ||
 	    run->nasked != nasked || run->len != len)
@@ -626,6 +722,34 @@ number_of(const json_t *line, const char *key)
 	return (json_integer_value(value));
 }
 
+/* No deadline strikes before its time, nor long after. */
+static void
+check_reason(const struct run *run, const json_t *line)
+{
+	const json_int_t second = 1000000;
+	const char *why = json_string_value(json_object_get(line, "reason"));
+	json_int_t us = number_of(line, "duration_us");
+	bool is_exact = run->fd != -1 && !(scene & SCENE_RATE);
+
+	if (why == NULL)
+		return;
+	if (strcmp(why, "queue_timeout") == 0)
+		ASSERT(us >= QUEUE_S * second);
+	/* Of a later reply nothing is seen to leave before the others have. */
+	if (strcmp(why, "send_timeout") == 0 && is_exact && run->nasked == 1)
+		ASSERT(run->unread_s >= SEND_S);
+	if (run->may_cut)
+		return;
+	if (strcmp(why, "body_timeout") == 0 && is_exact)
+		ASSERT(run->silent_s >= BODY_S);
+	if (strcmp(why, "header_timeout") == 0) {
+		ASSERT(us < (HEADER_S + run->most_s) * second);
+		/* Something of a line is there. */
+		ASSERT(
+		    json_string_length(json_object_get(line, "request")) > 0);
+	}
+}
+
 /* The line of a request; of its answer, if there was one. */
 static void
 check_json(const struct run *run, const char *text, size_t len,
@@ -639,11 +763,41 @@ check_json(const struct run *run, const char *text, size_t len,
 	ASSERT((uint64_t)number_of(line, "duration_us") <= most_us);
 	if (json_is_integer(json_object_get(line, "queue_us")))
 		ASSERT((uint64_t)number_of(line, "queue_us") <= most_us);
+	check_reason(run, line);
 	if (answered != NULL)
 		ASSERT(number_of(line, "status") == answered->status);
 	if (answered != NULL && answered->is_whole)
 		ASSERT((size_t)number_of(line, "bytes") == answered->body_len);
 	json_decref(line);
+}
+
+struct columns {
+	unsigned quotes, blanks; /* blanks: outside of quotes */
+};
+
+static struct columns
+count_columns(const char *text, size_t len)
+{
+	struct columns columns = {0, 0};
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		columns.quotes += text[i] == '"';
+		columns.blanks += text[i] == ' ' && columns.quotes % 2 == 0;
+	}
+	return (columns);
+}
+
+/* Nothing that the client has said makes more columns of it, or less. */
+static void
+check_text(const char *text, size_t len)
+{
+	static const char format[] = TEXT_FORMAT;
+	struct columns want = count_columns(format, sizeof(format) - 1);
+	struct columns got = count_columns(text, len);
+
+	ASSERT(got.quotes == want.quotes);
+	ASSERT(got.blanks == want.blanks + 1); /* within the date */
 }
 
 /* One line for each request, printable, in the order of the answers. */
@@ -660,26 +814,28 @@ check_access_log(const struct run *run)
 		       ((unsigned char)text[i] >= ' ' && text[i] != 0x7f));
 		if (text[i] != '\n')
 			continue;
-		if (!run->hurried)
+		if (run->in_json)
 			check_json(run, text + start, (size_t)(i - start),
 			    lines < run->nanswered ? &run->answered[lines]
 						   : NULL);
+		else
+			check_text(text + start, (size_t)(i - start));
 		start = i + 1;
 		lines++;
 	}
 	ASSERT(start == len);
 	ASSERT(lines >= run->nasked && lines >= run->nanswered);
-	/* What the loop answers of itself, a client that left has not seen. */
+	/* Who leaves does not count what the loop has answered. */
 	ASSERT(lines <= run->nasked + run->nown + 1 ||
-	       (run->fd == -1 && (scene & SCENE_HEALTH) != 0));
+	       (!run->in_json && (scene & SCENE_HEALTH) != 0));
 	ASSERT(ftruncate(log_fd, 0) == 0 && lseek(log_fd, 0, SEEK_SET) == 0);
 }
 
 static void
 play(struct run *run, const char *text, size_t len)
 {
-	struct access_log *access_log =
-	    access_log_open(log_fd, run->hurried ? combined : json, 1);
+	struct access_log *access_log = access_log_open(
+	    log_fd, run->in_json ? json_format : text_format, 1);
 	struct conn_list *list = open_list(run, access_log);
 
 	ASSERT(access_log != NULL && app.req == NULL);
@@ -687,7 +843,7 @@ play(struct run *run, const char *text, size_t len)
 	atomic_store(&context.draining, false);
 	context.memory.is_short = false;
 	running = run;
-	run->began_s = now_s;
+	run->began_s = run->sent_s = run->read_s = now_s;
 	run->may_cut = (scene & SCENE_SCARCE) != 0;
 	connect_client(run, list);
 	converse(run, list, text, len);
@@ -771,6 +927,9 @@ take_reply(struct run *run, size_t at, size_t *to, unsigned n,
 	ASSERT(r->is_whole || run->may_cut || (is_own && r->body_len == 0) ||
 	       run->asked[n].may_fail);
 	ASSERT(!is_own || (r->closes && r->status >= 400));
+	/* RFC 9112 9.6: what was on its way could take a refusal back. */
+	ASSERT(!is_own || run->may_cut || !(scene & SCENE_STAYS) ||
+	       (!run->came_late && run->unread_s >= LINGER_S));
 	mask_date(run->text + at, r->head_len);
 	memmove(run->text + *to, run->text + at, r->len);
 	*to += r->len;
@@ -875,9 +1034,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	set_up();
 	set_scene(seed);
 	begin(&whole, 1);
-	whole.hurried = true;
+	whole.hurried = whole.in_json = true;
 	play_and_check(&whole, text, len);
 	begin(&other, seed);
+	other.in_json = true;
 	play_and_check(&other, text, len);
 	if (!may_differ(&whole, &other)) {
 		ASSERT(whole.nasked == other.nasked);
