@@ -19,6 +19,7 @@
  *	b	it reads a bit, even so
  *	d	the worker drains
  *	i	an idle connection has to make room
+ *	t	the worker looks for requests that wait and whose client has left
  *	n	all up to the next cue is sent now, and that cue is not waited with
  *
  * As time stands still but for these, whatever a deadline does is the same in any
@@ -584,6 +585,8 @@ give_cue(struct run *run, struct conn_list *list, char cue)
 		make_room(run, list, conn_list_drain);
 	} else if (cue == 'i')
 		make_room(run, list, close_idle);
+	else if (cue == 't')
+		conn_list_drop_gone(list);
 	run->in_haste = cue == 'n';
 }
 
