@@ -485,13 +485,13 @@ check_conns(const struct conn_list *list)
 	const struct conn *c;
 
 	TAILQ_FOREACH (c, &list->conns, link) {
+		/* Or it would have been cut. */
+		ASSERT(c->unsent == 0 || !budget_is_over(&context.memory));
 		if (c->state == CONN_RUNNING || c->state == CONN_ORPHANED)
 			continue;
 		ASSERT(c->deadline.queue != NULL);
 		ASSERT(c->state != CONN_IDLE || !context.draining);
 		ASSERT(!c->owes_continue || !c->writable);
-		/* Or it would have been cut. */
-		ASSERT(c->unsent == 0 || !budget_is_over(&context.memory));
 	}
 }
 
