@@ -6,6 +6,9 @@
 #include "log.h"
 #include "macros.h"
 
+/* More than a socket's buffer can hold. */
+#define TAKEN_BIAS ((uint64_t)1 << 32)
+
 /* Readers that are looked at, at most, before one of them is cut. */
 #define LOOK_AT_MAX 64
 
@@ -82,17 +85,15 @@ conn_progress(struct conn *c, struct deadline_queue *queue, uint64_t moved)
 }
 
 /*
- * Bytes of the reply that the peer's kernel has.  What lies in our own socket's
+ * Bytes of the reply that the peer's kernel has, and TAKEN_BIAS: of replies before it
+ * in the same buffer the peer may have to take some first.  What lies in our own socket's
  * buffer, which may be some megabytes, has not left; and when it is full, it takes
  * more only after a good part has.
  */
 static uint64_t
 taken_by_peer(const struct conn *c)
 {
-	uint64_t sent = c->req->reply.outbox.sent;
-	uint64_t unconfirmed = conn_unconfirmed(c);
-
-	return (sent > unconfirmed ? sent - unconfirmed : 0);
+	return (c->req->reply.outbox.sent + TAKEN_BIAS - conn_unconfirmed(c));
 }
 
 void

@@ -63,8 +63,8 @@ parse_target(struct http_parser *p, const char *method, size_t method_len)
 		    p, 501, "CONNECT is for proxies (RFC 9110 9.3.6)"));
 	if (target[0] == '*' && len == 1) {
 		if (method_len != 7 || memcmp(method, "OPTIONS", 7) != 0)
-			return (http_bad(p, 400,
-			    "\"*\" is for OPTIONS only (RFC 9112 3.2.4)"));
+			return (http_bad(
+			    p, 400, "* is for OPTIONS only (RFC 9112 3.2.4)"));
 	} else if (target[0] != '/') {
 		path = absolute_path_start(target, len);
 		if (path == 0)

@@ -187,6 +187,18 @@ def test_reader_that_is_slow_keeps_no_thread(serve):
     assert server.get("/").body == HELLO
 
 
+def test_pipelined_replies_are_taken_one_after_the_other(serve):
+    """While earlier ones drain from the socket's buffer the last makes no progress."""
+    server = serve("basic:application", send_timeout="600ms", min_rate="1k")
+    count = 6
+    with slow_reader(server, b"/big-known?mib=1") as reader:
+        more = b"GET /big-known?mib=1 HTTP/1.1\r\nHost: a\r\n\r\n"
+        reader.sendall(more * (count - 1))
+        for _ in range(count * 16):  # a reply in about a second
+            take(reader, 65536)
+            time.sleep(0.06)
+
+
 def test_slow_reader_that_goes_on_gets_all_of_it(serve):
     # What the socket's buffer holds lasts for longer than send_timeout.
     server = serve("basic:application", send_timeout="300ms", min_rate="10k")
