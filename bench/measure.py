@@ -65,6 +65,7 @@ def figures(seen: load.Load, cost: Cost) -> Figures:
         "cpu_us": per_request(cost.cpu * 1e6),
         "kinsn": per_request(cost.instructions / 1e3) if cost.instructions else None,
         "client_us": per_request(seen.client_cpu * 1e6),
+        "both_us": per_request((cost.cpu + seen.client_cpu) * 1e6),
         "errors": sum(seen.errors.values()),
         "error_kinds": seen.errors,
         "restarted": not cost.same_processes,
@@ -119,7 +120,7 @@ def measure(server: Server, workload: Workload) -> Figures:
         result |= beside_sleeper(alone, result)
     if workload.companion == "computing":
         # The companion's requests are in the sum: it is not for one hello.
-        result["cpu_us"] = result["kinsn"] = None
+        result["cpu_us"] = result["both_us"] = result["kinsn"] = None
     return result | own
 
 

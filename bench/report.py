@@ -17,6 +17,7 @@ COLUMNS: Columns = (
     ("p50 ms", "p50_ms"),
     ("p99 ms", "p99_ms"),
     ("CPU µs/req", "cpu_us"),
+    ("with wrk's", "both_us"),
     ("k instr/req", "kinsn"),
 )
 OWN_COLUMNS: dict[str, Columns] = {
@@ -51,6 +52,7 @@ SUMMARY: Columns = (
     ("requests/s", "rps"),
     ("p99 ms", "p99_ms"),
     ("CPU µs/request", "cpu_us"),
+    ("CPU µs/request, server and wrk", "both_us"),
     ("thousand instructions/request", "kinsn"),
     ("µs that a sleeping request adds to p50", "added_us"),
 )

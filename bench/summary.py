@@ -12,6 +12,7 @@ KEYS = (
     "cpu_us",
     "kinsn",
     "client_us",
+    "both_us",
     "mb_s",
     "alone_p50_ms",
     "added_us",
@@ -21,7 +22,7 @@ KEYS = (
     "other_cpu_s",
     "steal_s",
 )
-RATIOS = ("rps", "p50_ms", "p99_ms", "cpu_us", "kinsn")
+RATIOS = ("rps", "p50_ms", "p99_ms", "cpu_us", "both_us", "kinsn")
 
 
 def number(value: float | None) -> str:

@@ -115,6 +115,7 @@ def test_figures_are_for_one_request():
     assert found["cpu_us"] == pytest.approx(3.0)
     assert found["kinsn"] == pytest.approx(20.0)
     assert found["client_us"] == pytest.approx(100.0)
+    assert found["both_us"] == pytest.approx(103.0)
     assert found["p99_ms"] == 0.9
     assert found["mb_s"] == 5.0
     assert found["errors"] == 4
@@ -124,8 +125,8 @@ def test_figures_are_for_one_request():
 def test_no_request_has_no_figures():
     seen = load.parse(WRK.replace('"requests": 2000', '"requests": 0'))
     found = measure.figures(seen, measure.Cost(cpu=1.0))
-    keys = ("p50_ms", "p99_ms", "cpu_us", "kinsn", "client_us")
-    assert [found[key] for key in keys] == [None] * 5
+    keys = ("p50_ms", "p99_ms", "cpu_us", "kinsn", "client_us", "both_us")
+    assert [found[key] for key in keys] == [None] * 6
     assert found["rps"] == 0
 
 

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "clock.h"
 #include "conn_answer.h"
+#include "conn_input.h"
 #include "conn_private.h"
 #include "conn_proxy.h"
 #include "fork_guard.h"
@@ -149,6 +150,26 @@ conn_list_has_work(const struct conn_list *list)
 
 /* ---- one connection's life ---- */
 
+/* Listeners live as long as the worker. */
+static unsigned
+index_of(struct conn_list *list, const struct local *local)
+{
+	unsigned i;
+
+	for (i = 0; i < list->nlocals; i++)
+		if (list->locals[i] == local)
+			return (i);
+	ASSERT(list->nlocals < nitems(list->locals));
+	list->locals[list->nlocals++] = local;
+	return (i);
+}
+
+const struct local *
+conn_local(const struct conn *c)
+{
+	return (c->list->locals[c->local]);
+}
+
 void
 conn_open(struct conn_list *list, int fd, const struct peer *peer,
     const struct local *local)
@@ -165,7 +186,7 @@ conn_open(struct conn_list *list, int fd, const struct peer *peer,
 	c->fd = fd;
 	c->writable = true;
 	c->list = list;
-	c->local = local;
+	c->local = index_of(list, local) & 0xff;
 	conn_set_peer(c, peer);
 	c->wants_proxy = list->settings.context->proxy.protocol != PROXY_OFF;
 	deadline_init(&c->deadline);

@@ -2,6 +2,7 @@
 #include "check.h"
 #include "clock.h"
 #include "conn_answer.h"
+#include "conn_input.h"
 #include "conn_proxy.h"
 #include "log.h"
 #include "macros.h"
@@ -133,6 +134,13 @@ conn_of(struct deadline *deadline)
 	return (c);
 }
 
+/* A connection that lingers waits here too, but for the kernel. */
+static bool
+has_unsent(const struct conn *c)
+{
+	return (c->req != NULL && c->req->unsent > 0);
+}
+
 /*
  * One that has waited for a while and has not kept to min_rate.  Those at the
  * front that have go to the end, as they would when their time is up; NULL if all
@@ -154,7 +162,7 @@ slow_reader(struct conn_list *list)
 		if (waited_ms < JUDGE_AFTER_MS)
 			break;
 		c = conn_of(deadline);
-		if (c->unsent == 0)
+		if (!has_unsent(c))
 			continue;
 		taken = taken_by_peer(c);
 		if (taken < c->moved + enough(list, waited_ms))
@@ -178,7 +186,7 @@ least_reader(struct conn_list *list)
 
 	TAILQ_FOREACH (deadline, &list->send.list, link) {
 		c = conn_of(deadline);
-		if (c->unsent == 0)
+		if (!has_unsent(c))
 			continue;
 		taken = taken_by_peer(c);
 		if (taken < least) {

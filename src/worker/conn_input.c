@@ -66,7 +66,7 @@ new_request(struct conn *c)
 		return (NULL);
 	req->reply.fd = c->fd;
 	req->conn = c;
-	req->local = c->local;
+	req->local = conn_local(c);
 	request_begin(req);
 	conn_begin_request(c, req);
 	return (req);

@@ -31,6 +31,20 @@ enum conn_step conn_back_to_idle(struct conn *, enum conn_input);
  */
 struct request *conn_next_request(struct conn *);
 
+/* A last look, before a connection is closed that the peer believes is open: a
+ * request may have come that no event has told of yet. */
+bool conn_has_input(struct conn *);
+
+/* Something came while a thread has the request: the peer's end, an error, or
+ * only its next request?  It may be RUNNING no more. */
+void conn_peer_check(struct conn *);
+
+/* Steps of the machine. */
+enum conn_step conn_step_idle(struct conn *);
+enum conn_step conn_step_head(struct conn *);
+enum conn_step conn_step_body(struct conn *);
+enum conn_step conn_step_lingering(struct conn *);
+
 /* Makes a request one of the connection as it is now. */
 void conn_begin_request(struct conn *, struct request *);
 

@@ -111,8 +111,9 @@ conn_step_running(struct conn *c)
 void
 conn_count_unsent(struct conn *c, size_t len)
 {
-	budget_count_unsent(&c->list->settings.context->memory, c->unsent, len);
-	c->unsent = len;
+	budget_count_unsent(
+	    &c->list->settings.context->memory, c->req->unsent, len);
+	c->req->unsent = len;
 }
 
 /* Empty lines, which may follow a request (RFC 9112 2.2), are not one, unless they
@@ -158,7 +159,8 @@ bytes_in_socket(const struct conn *c, unsigned long which)
 {
 	int len = 0;
 
-	if (c->local->is_unix || ioctl(c->fd, which, &len) == -1 || len < 0)
+	if (conn_local(c)->is_unix || ioctl(c->fd, which, &len) == -1 ||
+	    len < 0)
 		return (0);
 	return ((uint64_t)len);
 }

@@ -14,6 +14,7 @@
 #include "conn.h"
 #include "conn_deadline.h"
 #include "deadline.h"
+#include "heritage.h"
 #include "memory.h"
 #include "saturation.h"
 #include "throttle.h"
@@ -38,31 +39,37 @@ enum conn_step {
 	CONN_CLOSE
 };
 
+/*
+ * Small, since there may be ten thousand idle ones: what only a request needs is in
+ * struct request.
+ */
 struct conn {
 	unsigned magic;
-	enum conn_state state;
 	int fd;
-	bool readable, writable; /* as the last edge said */
-	bool read_short;         /* the last read got less than it could */
-	bool peer_closed;        /* FIN seen: reading will end in 0 */
-	bool in_work;            /* stands in the list's work */
-	bool wants_proxy;        /* may begin, or must, with a PROXY header */
-	bool is_trusted;         /* peer's forwarded fields count */
-	bool linger;             /* close only once the peer has stopped */
-	bool owes_continue;      /* the client waits for "100 Continue" */
+	enum conn_state state : 8;
+	unsigned local : 8;     /* of list->locals */
+	bool readable : 1;      /* as the last edge said */
+	bool writable : 1;      /* the same */
+	bool read_short : 1;    /* the last read got less than it could */
+	bool peer_closed : 1;   /* FIN seen: reading will end in 0 */
+	bool in_work : 1;       /* stands in the list's work */
+	bool wants_proxy : 1;   /* may begin, or must, with a PROXY header */
+	bool is_trusted : 1;    /* peer's forwarded fields count */
+	bool linger : 1;        /* close only once the peer has stopped */
+	bool owes_continue : 1; /* the client waits for "100 Continue" */
 	struct peer peer;
-	const struct local *local;
 	struct conn_list *list;
 	struct request *req; /* NULL while IDLE, LINGERING, CLOSED */
 	struct deadline deadline;
 	/* When the deadline was last set for progress: bytes; LINGERING: those that
 	 * the peer had not confirmed. */
 	uint64_t moved;
-	size_t unsent; /* bytes of the reply that the budget knows of */
 	TAILQ_ENTRY(conn) link; /* in list->conns */
 	TAILQ_ENTRY(conn) work; /* in list->work, if in_work */
 	struct event event;
 };
+_Static_assert(sizeof(struct conn) + sizeof(size_t) <= 256,
+    "an idle connection takes more from malloc(3)");
 
 TAILQ_HEAD(conn_queue, conn);
 
@@ -71,6 +78,8 @@ TAILQ_HEAD(conn_queue, conn);
 
 struct conn_list {
 	struct conn_settings settings;
+	const struct local *locals[HERITAGE_LISTENERS_MAX]; /* seen so far */
+	unsigned nlocals;
 	struct conn_queue conns;
 	struct conn_queue work; /* had to yield, or have bytes in hand */
 	size_t count;
@@ -93,6 +102,8 @@ struct conn_list {
 void conn_enter(struct conn *, enum conn_state);
 
 void conn_check(const struct conn *); /* that it is one */
+/* Our end of it. */
+const struct local *conn_local(const struct conn *);
 /* Goes on until there is nothing to do but wait; it may be dead afterwards. */
 void conn_run(struct conn *);
 /* It is dead afterwards: its memory stays until the end of the callback, for whoever
@@ -104,21 +115,10 @@ void conn_count_unsent(struct conn *, size_t len);
 /* The machine goes on in the next turn. */
 void conn_yield(struct conn *);
 
-/* The steps, one for each state that has one. */
-enum conn_step conn_step_idle(struct conn *);
-enum conn_step conn_step_head(struct conn *);
-enum conn_step conn_step_body(struct conn *);
-enum conn_step conn_step_lingering(struct conn *);
+/* Steps of the machine; conn_input.h and conn_proxy.h have the others. */
 enum conn_step conn_step_running(struct conn *);
 enum conn_step conn_step_replying(struct conn *);
 
-/* A last look, before a connection is closed that the peer believes is open: a
- * request may have come that no event has told of yet. */
-bool conn_has_input(struct conn *);
-
-/* Something came while a thread has the request: the peer's end, an error, or
- * only its next request?  It may be RUNNING no more. */
-void conn_peer_check(struct conn *);
 /* The reply cannot be sent any further: cuts it, logs why at debug level. */
 enum conn_step conn_cut(struct conn *, const char *why);
 

@@ -79,7 +79,8 @@ struct request {
 	uint64_t taken_ns;  /* by a thread, which writes it */
 	const char *reason; /* (loop) of its refusal or cut; NULL: neither */
 	bool is_cut;        /* (loop) not all of its reply could be sent */
-	int status_unsent;  /* (loop) to be told if none was sent; 0: 499 */
+	size_t unsent; /* (loop) bytes of the reply that the budget knows of */
+	int status_unsent; /* (loop) to be told if none was sent; 0: 499 */
 };
 
 struct request *request_new(struct request_context *); /* NULL: ENOMEM */

@@ -485,7 +485,8 @@ check_conns(const struct conn_list *list)
 
 	TAILQ_FOREACH (c, &list->conns, link) {
 		/* Or it would have been cut. */
-		ASSERT(c->unsent == 0 || !budget_is_over(&context.memory));
+		ASSERT(c->req == NULL || c->req->unsent == 0 ||
+		       !budget_is_over(&context.memory));
 		if (c->state == CONN_RUNNING || c->state == CONN_ORPHANED)
 			continue;
 		ASSERT(c->deadline.queue != NULL);
