@@ -17,9 +17,10 @@
 /* How long a quick stop waits before it kills. */
 #define QUICK_STOP_MS 2000
 
-/* And a graceful one, once graceful_timeout has let workers cut what they have:
- * they write the lines of the access log. */
-#define LEAVE_MS 1000
+/* And a graceful one, once graceful_timeout has let workers cut what they have: they
+ * write the lines of the access log, and the application has a second more for its
+ * atexit. */
+#define LEAVE_MS 2000
 
 struct slot {
 	struct herd *herd;

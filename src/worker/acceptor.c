@@ -49,7 +49,7 @@ acceptor_open(const struct acceptor_settings *settings)
 		return (NULL);
 	}
 	a->max_connections = settings->max_connections;
-	a->pausing = a->full =
+	a->pausing = a->full = a->closing =
 	    (struct throttle){.limit = 1, .span_ms = TELL_MS};
 	evtimer_assign(&a->pause, settings->base, on_pause_over, a);
 	if (acceptor_open_queue(a, settings) == -1) {
@@ -146,25 +146,29 @@ on_pause_over(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 }
 
 static void
-tell_full(struct acceptor *a, const char *what)
+tell_full(struct acceptor *a, struct throttle *t, const char *what)
 {
-	if (throttle_allows(&a->full, clock_ms()))
+	if (throttle_allows(t, clock_ms()))
 		log_warnx("max_connections reached: %zu open, %s",
 		    a->max_connections, what);
 }
 
 /* At max_connections an idle connection makes room, if there is one.  Else nothing
- * is accepted until one is, or has gone. */
+ * is accepted until one is, or has gone.  One more there may be: the idle one may
+ * turn out to have to wait for its client. */
 bool
 acceptor_has_room(struct acceptor *a)
 {
+	size_t count;
+
 	if (conn_list_count(a->conns) < a->max_connections)
 		return (true);
 	conn_list_collect(a->conns);
-	if (conn_list_count(a->conns) < a->max_connections ||
-	    conn_list_has_idle(a->conns))
+	count = conn_list_count(a->conns);
+	if (count < a->max_connections ||
+	    (count == a->max_connections && conn_list_has_idle(a->conns)))
 		return (true);
-	tell_full(a, "the next ones wait");
+	tell_full(a, &a->full, "the next ones wait");
 	a->is_full = true;
 	listen_off(a);
 	return (false);
@@ -232,7 +236,7 @@ acceptor_keep(struct acceptor *a, int fd, const struct peer *peer,
 {
 	conn_open(a->conns, fd, peer, local);
 	if (conn_list_count(a->conns) > a->max_connections && !a->is_draining) {
-		tell_full(a, "idle ones are closed");
+		tell_full(a, &a->closing, "idle ones are closed");
 		conn_list_close_idle(a->conns, "max_connections");
 	}
 	/* At once: others may be about to look. */
@@ -261,26 +265,32 @@ accept_one(struct listener *l)
 	return (accept_failed(errno));
 }
 
-/*
- * There is no descriptor, or no memory, and errno says so: an idle connection makes
- * room, once.  If that does not help, the shortage is not ours.
- */
-static enum accept_result
-accept_instead(struct listener *l)
+/* There is no descriptor, or no memory, and errno says so, also afterwards: an idle
+ * connection makes room. */
+bool
+acceptor_make_room(struct acceptor *a)
 {
-	struct acceptor *a = l->acceptor;
 	int error = errno;
+	bool is_closed;
 
 	conn_list_collect(a->conns);
-	if (!conn_list_close_idle(a->conns, "no descriptor")) {
-		errno = error;
-		return (ACCEPT_NO_ROOM);
-	}
-	if (throttle_allows(&a->full, clock_ms())) {
-		errno = error;
+	is_closed = conn_list_close_idle(a->conns, "no descriptor");
+	errno = error;
+	if (is_closed && throttle_allows(&a->closing, clock_ms()))
 		log_warn("accept: idle connections are closed");
-	}
-	return (accept_one(l));
+	errno = error;
+	return (is_closed);
+}
+
+/* If one that has made room does not help, the shortage is not ours. */
+static enum accept_result
+accept_or_make_room(struct listener *l)
+{
+	enum accept_result result = accept_one(l);
+
+	if (result == ACCEPT_NO_ROOM && acceptor_make_room(l->acceptor))
+		result = accept_one(l);
+	return (result);
 }
 
 /* libevent: connections wait on this listener, unless another was faster. */
@@ -298,10 +308,8 @@ on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 			return;
 		if (!acceptor_has_room(a))
 			return;
-		result = accept_one(l);
+		result = accept_or_make_room(l);
 	}
-	if (result == ACCEPT_NO_ROOM)
-		result = accept_instead(l);
 	if (result == ACCEPT_NO_ROOM)
 		acceptor_pause(a);
 	if (result == ACCEPT_BROKEN) {
@@ -314,11 +322,13 @@ on_readable(evutil_socket_t fd UNUSED, short what UNUSED, void *arg)
 static void
 accept_queued(struct listener *l)
 {
+	enum accept_result result = ACCEPT_ONE;
 	unsigned i;
 
-	for (i = 0; i < DRAIN_MAX; i++)
-		if (accept_one(l) != ACCEPT_ONE)
-			break;
+	for (i = 0; i < DRAIN_MAX && result == ACCEPT_ONE; i++)
+		result = accept_or_make_room(l);
+	if (result == ACCEPT_NO_ROOM)
+		log_warn("accept: connections that wait are lost");
 }
 
 /* ---- the end ---- */

@@ -35,7 +35,7 @@ struct acceptor {
 	bool is_full; /* at max_connections */
 	bool is_draining;
 	size_t max_connections;
-	struct throttle pausing, full; /* what the log is told */
+	struct throttle pausing, full, closing; /* what the log is told */
 	uint64_t done_ms; /* draining: when it first had no connection; or 0 */
 	struct scoreboard_line *line;
 	struct balance balance;
@@ -54,6 +54,8 @@ void acceptor_keep(
 /* Leaves listeners and queue alone for a while; errno says why. */
 void acceptor_pause(struct acceptor *);
 bool acceptor_has_room(struct acceptor *);
+/* False: no idle connection could be closed. */
+bool acceptor_make_room(struct acceptor *);
 
 /* acceptor_queue.c: */
 

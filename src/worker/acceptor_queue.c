@@ -134,6 +134,8 @@ take_from_queue(struct acceptor *a)
 		if (!acceptor_has_room(a))
 			break;
 		result = receive_one(a);
+		if (result == ACCEPT_NO_ROOM && acceptor_make_room(a))
+			result = receive_one(a);
 	}
 	if (result == ACCEPT_NO_ROOM)
 		acceptor_pause(a);

@@ -24,6 +24,12 @@
 /* How often fields that do not count are worth a line. */
 #define UNTRUSTED_SPAN_MS 10000
 
+/* Idle connections that are looked at, at most, before one of them is closed. */
+#define LOOK_AT_MAX 64
+
+/* The same of readers that are cut for max_buffered. */
+#define RELIEVED_SPAN_MS 1000
+
 #define TO(s) (1u << CONN_##s)
 
 static const struct {
@@ -75,6 +81,8 @@ conn_list_open(const struct conn_settings *settings)
 	list->refusals.span_ms = REFUSALS_SPAN_MS;
 	list->untrusted.limit = 1;
 	list->untrusted.span_ms = UNTRUSTED_SPAN_MS;
+	list->relieved.limit = 1;
+	list->relieved.span_ms = RELIEVED_SPAN_MS;
 	conn_init_deadlines(list);
 	memory_open(&list->memory);
 	return (list);
@@ -113,21 +121,27 @@ conn_list_has_idle(const struct conn_list *list)
 bool
 conn_list_close_idle(struct conn_list *list, const char *why)
 {
-	struct deadline *deadline;
-	struct conn *c;
+	struct deadline *deadline = TAILQ_FIRST(&list->keepalive.list), *next;
+	struct conn *c, *first = NULL;
+	int i;
 
-	while ((deadline = TAILQ_FIRST(&list->keepalive.list)) != NULL) {
+	for (i = 0; deadline != NULL && i < LOOK_AT_MAX; i++, deadline = next) {
+		next = TAILQ_NEXT(deadline, link);
 		c = CONTAINER_OF(deadline, struct conn, deadline);
 		conn_check(c);
 		if (conn_has_input(c)) {
 			deadline_cancel(deadline);
 			conn_yield(c); /* its turn will take the request up */
-		} else if (conn_leave(c, why) == CONN_CLOSE) {
+		} else if (conn_unconfirmed(c) == 0) {
 			conn_close(c);
 			return (true);
-		}
+		} else if (first == NULL)
+			first = c;
 	}
-	return (false);
+	if (first == NULL || conn_leave(first, why) != CONN_CLOSE)
+		return (false);
+	conn_close(first);
+	return (true);
 }
 
 size_t

@@ -54,7 +54,8 @@ void conn_list_collect(struct conn_list *);
 
 /* Is one idle, between two requests?  Closes the one that has been so for longest,
  * has not just got a request and has taken all of its last reply; false: there is
- * none.  why is for the log. */
+ * none, but one of those that have not is on its way to be closed.  why is for the
+ * log. */
 bool conn_list_has_idle(const struct conn_list *);
 bool conn_list_close_idle(struct conn_list *, const char *why);
 

@@ -12,7 +12,8 @@
 bool
 conn_may_tell(struct conn *c)
 {
-	return (throttle_allows(&c->list->refusals, c->list->now_ms));
+	return (log_is_on(LOG_LEVEL_INFO) &&
+		throttle_allows(&c->list->refusals, c->list->now_ms));
 }
 
 void

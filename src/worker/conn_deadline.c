@@ -1,4 +1,6 @@
 /* conn_deadline - how long a connection may take: see conn_private.h. */
+#include <inttypes.h>
+
 #include "check.h"
 #include "clock.h"
 #include "conn_answer.h"
@@ -10,12 +12,14 @@
 /* More than a socket's buffer can hold. */
 #define TAKEN_BIAS ((uint64_t)1 << 32)
 
-/* Readers that are looked at, at most, before one of them is cut. */
+/* Readers that are looked at, at most, before one of them is cut, and others that
+ * stand between them. */
 #define LOOK_AT_MAX 64
+#define PASS_MAX    4096
 
-/* Requests that are looked at in a second, at most, and not before they have waited
- * for so long. */
-#define WAITING_MAX 256
+/* Requests that are looked at in a second, at most, once no thread has been free for
+ * so long. */
+#define WAITING_MAX 1024
 #define WAITED_MS   1000
 
 /* Who has waited for less than this is not called slow yet. */
@@ -142,9 +146,9 @@ has_unsent(const struct conn *c)
 }
 
 /*
- * One that has waited for a while and has not kept to min_rate.  Those at the
- * front that have go to the end, as they would when their time is up; NULL if all
- * that were looked at have.  Replies that are files are left alone, here and
+ * One that has waited for a while and has not kept to min_rate on average.  Those at
+ * the front that have go to the end, as they would when their time is up; NULL if
+ * all that were looked at have.  Replies that are files are left alone, here and
  * below: they hold no memory.
  */
 static struct conn *
@@ -153,10 +157,12 @@ slow_reader(struct conn_list *list)
 	struct deadline_queue *queue = &list->send;
 	struct deadline *deadline, *next = TAILQ_FIRST(&queue->list);
 	uint64_t waited_ms, taken;
+	int seen = 0, passed;
 	struct conn *c;
-	int i;
 
-	for (i = 0; i < LOOK_AT_MAX && (deadline = next) != NULL; i++) {
+	for (passed = 0; passed < PASS_MAX && seen < LOOK_AT_MAX; passed++) {
+		if ((deadline = next) == NULL)
+			break;
 		next = TAILQ_NEXT(deadline, link);
 		waited_ms = list->now_ms + queue->after_ms - deadline->at_ms;
 		if (waited_ms < JUDGE_AFTER_MS)
@@ -164,6 +170,7 @@ slow_reader(struct conn_list *list)
 		c = conn_of(deadline);
 		if (!has_unsent(c))
 			continue;
+		seen++;
 		taken = taken_by_peer(c);
 		if (taken < c->moved + enough(list, waited_ms))
 			return (c);
@@ -182,21 +189,33 @@ least_reader(struct conn_list *list)
 	struct conn *c, *found = NULL;
 	uint64_t taken, least = UINT64_MAX;
 	struct deadline *deadline;
-	int i = 0;
+	int seen = 0, passed = 0;
 
 	TAILQ_FOREACH (deadline, &list->send.list, link) {
 		c = conn_of(deadline);
+		if (++passed > PASS_MAX || seen == LOOK_AT_MAX)
+			break;
 		if (!has_unsent(c))
 			continue;
+		seen++;
 		taken = taken_by_peer(c);
 		if (taken < least) {
 			least = taken;
 			found = c;
 		}
-		if (++i == LOOK_AT_MAX)
-			break;
 	}
 	return (found);
+}
+
+static void
+tell_relieved(struct conn_list *list)
+{
+	uint64_t others = throttle_take(&list->relieved, list->now_ms);
+
+	if (throttle_allows(&list->relieved, list->now_ms))
+		log_warnx("max_buffered reached: the slowest reader is cut; "
+			  "%" PRIu64 " more since last told",
+		    others);
 }
 
 void
@@ -209,9 +228,7 @@ conn_list_relieve(struct conn_list *list)
 		if ((c = slow_reader(list)) == NULL &&
 		    (c = least_reader(list)) == NULL)
 			break;
-		if (conn_may_tell(c))
-			log_warnx(
-			    "max_buffered reached: the slowest reader is cut");
+		tell_relieved(list);
 		memory->is_short = false;
 		if (conn_cut(c, "max_buffered") == CONN_CLOSE)
 			conn_close(c);
@@ -219,8 +236,10 @@ conn_list_relieve(struct conn_list *list)
 	memory->is_short = false;
 }
 
-/* The peer may still be taking the last reply: then it has send_timeout for as long
- * as it goes on. */
+/*
+ * The peer may still be taking the last reply: then it has send_timeout for as long
+ * as it goes on, also in a worker that drains, which has less patience itself.
+ */
 static enum conn_step
 on_linger_deadline(struct conn *c, const struct deadline_queue *queue)
 {
@@ -240,26 +259,23 @@ on_linger_deadline(struct conn *c, const struct deadline_queue *queue)
 /* ---- waiting for a thread ---- */
 
 /*
- * Requests that have waited for a thread for a second: a reset that came together
- * with them has had no edge of its own, see read_some(), and at once it was not
- * worth a look.
+ * A reset that came together with a request has had no edge of its own, see
+ * read_some(), and at once it was not worth a look.  It is once all threads have
+ * been busy for a second.
  */
 void
 conn_list_drop_gone(struct conn_list *list)
 {
-	struct deadline_queue *queue = &list->queue;
-	struct deadline *deadline, *next = TAILQ_FIRST(&queue->list);
-	struct conn *c;
-	int i;
+	struct conn *c, *next = TAILQ_FIRST(&list->conns);
+	int looks = 0;
 
-	for (i = 0; i < WAITING_MAX && (deadline = next) != NULL; i++) {
-		next = TAILQ_NEXT(deadline, link);
-		if (list->now_ms + queue->after_ms <
-		    deadline->at_ms + WAITED_MS)
-			break;
-		c = conn_of(deadline);
-		if (!c->read_short)
+	if (saturation_age_ms(&list->saturation, list->now_ms) < WAITED_MS)
+		return;
+	while ((c = next) != NULL && looks < WAITING_MAX) {
+		next = TAILQ_NEXT(c, link);
+		if (c->state != CONN_RUNNING || !c->read_short)
 			continue;
+		looks++;
 		conn_peer_check(c);
 		conn_run(c);
 	}

@@ -1,5 +1,6 @@
 /* conn_input - what a connection reads: see conn_private.h. */
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -437,17 +438,18 @@ peer_gone(struct conn *c)
 		conn_enter(c, CONN_REPLYING);
 }
 
-/* An error number, or 0.  A reset stands behind what had come before it, and no
- * read tells of it as long as that is there. */
-static int
-socket_error(const struct conn *c)
+/*
+ * A reset stands behind what had come before it, and no read tells of it as long as
+ * that is there.  Not by SO_ERROR, which also has what ICMP says of a network that
+ * may be back in a moment: RFC 1122 4.2.3.9.
+ */
+static bool
+is_reset(const struct conn *c)
 {
-	int error = 0;
-	socklen_t len = sizeof(error);
+	struct pollfd pfd = {.fd = c->fd};
 
-	if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-		return (errno);
-	return (error);
+	return (
+	    poll(&pfd, 1, 0) > 0 && (pfd.revents & (POLLERR | POLLHUP)) != 0);
 }
 
 void
@@ -455,7 +457,6 @@ conn_peer_check(struct conn *c)
 {
 	char byte;
 	ssize_t n;
-	int error;
 
 	if (c->peer_closed) {
 		peer_gone(c);
@@ -464,8 +465,8 @@ conn_peer_check(struct conn *c)
 	n = recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
 	if (n == 0)
 		peer_gone(c);
-	else if (n > 0 && (error = socket_error(c)) != 0)
-		conn_cut(c, strerrordesc_np(error));
+	else if (n > 0 && is_reset(c))
+		conn_cut(c, strerrordesc_np(ECONNRESET));
 	else if (n > 0)
 		reply_want_wake(&c->req->reply);
 	else if (errno == EAGAIN)
@@ -479,6 +480,13 @@ conn_step_lingering(struct conn *c)
 {
 	size_t len;
 
+	/* What still comes stays where it is, or a client that takes its reply
+	 * slowly could send for ever. */
+	if (c->deadline.queue == &c->list->send)
+		return (
+		    is_reset(c) || (c->peer_closed && conn_unconfirmed(c) == 0)
+			? CONN_CLOSE
+			: CONN_WAIT);
 	switch (read_some(c, c->list->scratch, CONN_SCRATCH_SIZE, &len)) {
 	case CONN_INPUT_SOME:
 		return (CONN_MORE);

@@ -88,6 +88,7 @@ struct conn_list {
 	struct saturation saturation;
 	struct throttle refusals;  /* what the log is told of requests */
 	struct throttle untrusted; /* and of fields that do not count */
+	struct throttle relieved;  /* and of readers that were cut */
 	struct event timer;
 	uint64_t timer_at_ms; /* DEADLINE_NEVER: not armed */
 	struct deadline_queue header, body, queue, keepalive, send, linger;

@@ -16,17 +16,27 @@ struct throttle {
 	uint64_t span_ms;   /* (const) */
 	uint64_t begin_ms;  /* of this span */
 	unsigned told;      /* lines in it */
-	uint64_t held_back; /* since throttle_take() */
+	uint64_t held_back; /* in it */
+	uint64_t due;       /* held back in spans that are over */
 };
+
+/* The next one begins once this one is over. */
+static inline void
+throttle_turn(struct throttle *t, uint64_t now_ms)
+{
+	if (t->told > 0 && now_ms - t->begin_ms < t->span_ms)
+		return;
+	t->begin_ms = now_ms;
+	t->told = 0;
+	t->due += t->held_back;
+	t->held_back = 0;
+}
 
 /* May a line be written?  now_ms: of clock_ms(). */
 static inline bool
 throttle_allows(struct throttle *t, uint64_t now_ms)
 {
-	if (t->told == 0 || now_ms - t->begin_ms >= t->span_ms) {
-		t->begin_ms = now_ms;
-		t->told = 0;
-	}
+	throttle_turn(t, now_ms);
 	if (t->limit == 0 || t->told < t->limit) {
 		t->told++;
 		return (true);
@@ -35,16 +45,16 @@ throttle_allows(struct throttle *t, uint64_t now_ms)
 	return (false);
 }
 
-/* How many were not allowed since the last time, once their span is over; else 0. */
+/* How many were not allowed in spans that are over, and not taken yet. */
 static inline uint64_t
 throttle_take(struct throttle *t, uint64_t now_ms)
 {
-	uint64_t held_back = t->held_back;
+	uint64_t due;
 
-	if (now_ms - t->begin_ms < t->span_ms)
-		return (0);
-	t->held_back = 0;
-	return (held_back);
+	throttle_turn(t, now_ms);
+	due = t->due;
+	t->due = 0;
+	return (due);
 }
 
 #endif

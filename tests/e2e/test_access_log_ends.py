@@ -142,7 +142,7 @@ def test_connection_without_a_request_has_no_line(serve_json):
 
 @pytest.mark.parametrize("leave", ["close", "reset", "reset behind a request"])
 def test_client_that_leaves_the_queue_is_499(serve_json, meeting, leave):
-    server = serve_json(threads=1)
+    server = serve_json(threads=1, queue_timeout="0")
     with server.client() as first, server.client() as second:
         first.send_request("GET", "/hold" + meeting.query)
         held = meeting.wait()

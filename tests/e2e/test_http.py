@@ -7,6 +7,7 @@ import json
 import os
 import random
 import re
+import signal
 import socket
 import threading
 import time
@@ -1007,6 +1008,28 @@ def test_idle_connections_make_room_where_there_are_no_descriptors(serve, tmp_pa
     assert not server.errors.find("accept: pausing")
     for client in clients:
         client.close()
+
+
+def test_stop_serves_what_waits_also_where_there_are_no_descriptors(serve, tmp_path):
+    """Idle connections, which are closed anyway, make room."""
+    wrapper = tmp_path / "few-descriptors"
+    wrapper.write_text(f'#!/bin/sh\nulimit -n 40\nexec {PROGRAM} "$@"\n')
+    wrapper.chmod(0o755)
+    server = serve("basic:application", program=str(wrapper), workers=1)
+    idle = []
+    while not server.errors.find("accept: idle connections are closed"):
+        idle.append(server.client())
+        assert idle[-1].request("GET", "/").body == HELLO
+    (worker,) = server.workers()
+    os.kill(worker, signal.SIGSTOP)
+    waiting = [server.client() for _ in range(10)]
+    for client in waiting:
+        client.send_request("GET", "/")
+    server.signal(signal.SIGTERM)
+    os.kill(worker, signal.SIGCONT)
+    for client in waiting:
+        assert client.read_response().body == HELLO
+    assert server.wait() == 0
 
 
 @pytest.mark.parametrize("limit", ["1", "2", "3"])

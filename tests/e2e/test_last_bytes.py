@@ -54,6 +54,16 @@ def read_all(client: socket.socket) -> bytes:
     return body
 
 
+def read_all_of(client: socket.socket, count: int) -> bytes:
+    """So many bytes at least, of a connection that stays."""
+    data = b""
+    while len(data) < count:
+        more = client.recv(1 << 20)
+        assert more, "the reply is not whole"
+        data += more
+    return data
+
+
 def connections(server: Server) -> int:
     return server.scoreboard()[0].connections
 
@@ -89,6 +99,23 @@ def test_new_connection_takes_no_reply_back(reader):
         assert len(read_all(client)) == BODY
         client.close()
         assert second.read_response().status == 200
+
+
+def test_who_does_not_read_is_no_way_around_max_connections(reader):
+    """What lingers counts, and for each that does not take its reply no other comes."""
+    server, client = reader(max_connections=3)
+    others = [socket.socket() for _ in range(20)]
+    for other in others:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        other.connect(server.address)  # the kernel takes them all
+        other.sendall(b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n" % TARGET)
+    server.wait_for_line("max_connections reached: 3 open, the next ones wait")
+    wait_until(lambda: len(server.access_log) >= 3, "those that it has are answered")
+    with pytest.raises(AssertionError):  # nor do more come by and by
+        wait_until(lambda: connections(server) > 4, "more than one over", timeout=0.5)
+    for other in others:
+        other.close()
+    assert len(read_all_of(client, BODY)) >= BODY
 
 
 def test_graceful_stop_takes_no_reply_back(reader):

@@ -31,6 +31,22 @@ Test(throttle, tells_once_how_many_it_has_held_back)
 	cr_expect_eq(throttle_take(&t, 7000), 0);
 }
 
+Test(throttle, tells_also_while_it_goes_on)
+{
+	struct throttle t = {.limit = 1, .span_ms = 1000};
+	uint64_t now_ms, told = 0, allowed = 0;
+
+	for (now_ms = 5000; now_ms < 15000; now_ms++) {
+		allowed += throttle_allows(&t, now_ms);
+		if (now_ms % 1000 == 500)
+			told += throttle_take(&t, now_ms);
+	}
+	cr_expect_eq(allowed, 10);
+	cr_expect_geq(told, 8 * 999);
+	told += throttle_take(&t, 16000);
+	cr_expect_eq(told + allowed, 10000);
+}
+
 Test(throttle, without_a_limit_all_are_allowed)
 {
 	struct throttle t = {.span_ms = 1000};
