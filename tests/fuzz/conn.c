@@ -609,6 +609,23 @@ end_script(struct run *run, const struct conn_list *list)
 	run->sent_all = true;
 }
 
+/*
+ * The client cannot send on before the server has read on, which it does when all
+ * that has been held up goes on; or never, where it has lingered for long.
+ */
+static void
+have_it_read(struct run *run, const struct conn_list *list)
+{
+	if (run->strays && !run->rests) {
+		ASSERT(run->stayed_s++ < STAYS_MAX_S);
+		let_pass(run, list, 1);
+	}
+	release_app();
+	run->rests = run->in_haste = false;
+	run->strays = true;
+	run->still = 0;
+}
+
 static size_t
 next_cue(const char *text, size_t len, size_t at)
 {
@@ -629,11 +646,8 @@ act(struct run *run, struct conn_list *list, const char *text, size_t len,
 
 	if (at < end) {
 		sent = send_piece(run, text + at, end - at);
-		if (sent == 0 && is_still) { /* the server has to read on */
-			release_app();
-			run->rests = run->in_haste = false;
-			run->strays = true;
-		}
+		if (sent == 0 && is_still)
+			have_it_read(run, list);
 		if (sent > 0)
 			run->sent_s = now_s;
 		if ((at += sent) < end || !run->in_haste)
