@@ -2,7 +2,7 @@
 
 import json
 
-calls: list[str] = []
+calls = []
 
 
 def application(environ, start_response):
