@@ -8,9 +8,18 @@
 
 #include "log.h"
 
-#define MAPPED_BITS 96 /* of ::ffff:0:0/96: RFC 4291 2.5.5.2 */
+#define MAPPED_BITS 96 /* of ::ffff:0:0/96 */
 
-static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+const uint8_t *
+cidr_mapped(const uint8_t address[16])
+{
+	static const uint8_t prefix[MAPPED_BITS / 8] = {
+	    [10] = 0xff, [11] = 0xff};
+
+	return (memcmp(address, prefix, sizeof(prefix)) == 0
+		    ? address + sizeof(prefix)
+		    : NULL);
+}
 
 static bool
 is_word(const char *text, size_t len, const char *word)
@@ -62,13 +71,15 @@ has_host_bits(const struct cidr *cidr, unsigned width)
 static void
 unmap(struct cidr *cidr)
 {
+	const uint8_t *within;
+
 	if (cidr->family != AF_INET6 || cidr->bits < MAPPED_BITS ||
-	    memcmp(cidr->address, mapped, sizeof(mapped)) != 0)
+	    (within = cidr_mapped(cidr->address)) == NULL)
 		return;
 	cidr->family = AF_INET;
 	cidr->bits = (uint8_t)(cidr->bits - MAPPED_BITS);
-	memmove(cidr->address, cidr->address + sizeof(mapped), 4);
-	memset(cidr->address + 4, 0, sizeof(mapped));
+	memcpy(cidr->address, within, 4);
+	memset(cidr->address + 4, 0, sizeof(cidr->address) - 4);
 }
 
 static const char *
@@ -125,6 +136,8 @@ has_prefix(const uint8_t *address, const uint8_t *prefix, unsigned bits)
 bool
 cidr_has(const struct cidr *cidr, int family, const uint8_t *address)
 {
+	const uint8_t *within;
+
 	switch (cidr->kind) {
 	case CIDR_ALL:
 		return (true);
@@ -133,10 +146,9 @@ cidr_has(const struct cidr *cidr, int family, const uint8_t *address)
 	case CIDR_NETWORK:
 		break;
 	}
-	if (family == AF_INET6 &&
-	    memcmp(address, mapped, sizeof(mapped)) == 0) {
+	if (family == AF_INET6 && (within = cidr_mapped(address)) != NULL) {
 		family = AF_INET;
-		address += sizeof(mapped);
+		address = within;
 	}
 	return (family == cidr->family &&
 		has_prefix(address, cidr->address, cidr->bits));

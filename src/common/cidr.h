@@ -32,6 +32,10 @@ struct cidr_list {
 	size_t count;
 };
 
+/* The IPv4 address within one of IPv6 (RFC 4291 2.5.5.2), its last 4 bytes; NULL if
+ * there is none. */
+const uint8_t *cidr_mapped(const uint8_t address[16]);
+
 /* 0, or -1 with *why set to a constant that says what is wrong. */
 int cidr_parse(const char *text, size_t len, struct cidr *, const char **why);
 

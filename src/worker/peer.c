@@ -5,15 +5,16 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cidr.h"
+
 void
 peer_set_address(struct peer *peer, int family, const void *address)
 {
-	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	const uint8_t *bytes = address;
+	const uint8_t *bytes = address, *within;
 
-	if (family == AF_INET6 && memcmp(bytes, mapped, sizeof(mapped)) == 0) {
+	if (family == AF_INET6 && (within = cidr_mapped(bytes)) != NULL) {
 		family = AF_INET;
-		bytes += sizeof(mapped);
+		bytes = within;
 	}
 	peer->family = (uint8_t)family;
 	memset(peer->address, 0, sizeof(peer->address));
