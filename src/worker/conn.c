@@ -24,11 +24,11 @@
 /* How often fields that do not count are worth a line. */
 #define UNTRUSTED_SPAN_MS 10000
 
-/* Idle connections that are looked at, at most, before one of them is closed. */
-#define LOOK_AT_MAX 64
-
 /* The same of readers that are cut for max_buffered. */
 #define RELIEVED_SPAN_MS 1000
+
+/* Idle connections that are looked at, at most, before one of them is closed. */
+#define LOOK_AT_MAX 64
 
 #define TO(s) (1u << CONN_##s)
 
@@ -366,6 +366,22 @@ conn_list_turn(struct conn_list *list)
 		c->in_work = false;
 		conn_run(c);
 	}
+}
+
+/* Requests that a burst left and nobody has used since the last tick go; then what
+ * free() has kept of all that went. */
+void
+conn_list_tick(struct conn_list *list)
+{
+	for (; list->nspare_low > 0; list->nspare_low--)
+		request_free(&list->spare[--list->nspare]);
+	list->nspare_low = list->nspare;
+	/* Spare requests hold memory as connections do, and for longer. */
+	memory_tick(&list->memory, pool_running(list->settings.pool) == 0,
+	    list->count + list->nspare);
+	list->now_ms = clock_ms();
+	conn_tell_others(list);
+	conn_list_drop_gone(list);
 }
 
 void

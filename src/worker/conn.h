@@ -71,7 +71,8 @@ void conn_list_turn(struct conn_list *);
 /* Some connection still has to go on: do not wait for events. */
 bool conn_list_has_work(const struct conn_list *);
 
-/* About once a second: memory that a burst has left behind. */
+/* About once a second: memory that a burst has left behind, what the log has not been
+ * told of, and clients that have left while they waited. */
 void conn_list_tick(struct conn_list *);
 
 /*

@@ -119,8 +119,8 @@ on_send_deadline(struct conn *c)
 	uint64_t least = enough(list, list->send.after_ms);
 	uint64_t half = list->settings.context->high_watermark / 2;
 
-	/* What a thread waits for that cannot go on, reply_wait(), is more: else a
-	 * client could keep it for ever. */
+	/* What a thread waits for, reply_wait(), is more: min_rate is for what a
+	 * connection alone costs. */
 	if (half > least && atomic_load(&outbox->waiting))
 		least = half;
 	if (taken < c->moved + least)
@@ -238,7 +238,7 @@ conn_list_relieve(struct conn_list *list)
 
 /*
  * The peer may still be taking the last reply: then it has send_timeout for as long
- * as it goes on, also in a worker that drains, which has less patience itself.
+ * as it goes on.  In a worker that drains graceful_timeout ends that.
  */
 static enum conn_step
 on_linger_deadline(struct conn *c, const struct deadline_queue *queue)

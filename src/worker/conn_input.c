@@ -6,7 +6,6 @@
 #include <sys/socket.h>
 
 #include "check.h"
-#include "clock.h"
 #include "conn_answer.h"
 #include "conn_input.h"
 #include "conn_proxy.h"
@@ -88,22 +87,6 @@ conn_recycle_request(struct conn *c)
 	}
 	request_reset(req);
 	list->spare[list->nspare++] = req;
-}
-
-/* What a burst left and nobody has used since the last tick goes; then what free()
- * has kept of all that went. */
-void
-conn_list_tick(struct conn_list *list)
-{
-	for (; list->nspare_low > 0; list->nspare_low--)
-		request_free(&list->spare[--list->nspare]);
-	list->nspare_low = list->nspare;
-	/* Spare requests hold memory as connections do, and for longer. */
-	memory_tick(&list->memory, pool_running(list->settings.pool) == 0,
-	    list->count + list->nspare);
-	list->now_ms = clock_ms();
-	conn_tell_others(list);
-	conn_list_drop_gone(list);
 }
 
 struct request *

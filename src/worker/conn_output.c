@@ -10,6 +10,9 @@
 #include "conn_input.h"
 #include "log.h"
 
+/* Bytes that a new connection may send at once: RFC 6928. */
+#define SMALL_REPLY 14600
+
 /* Objects of the interpreter's that have been sent: back to who may free them. */
 void
 conn_release_sent(struct conn *c)
@@ -19,9 +22,6 @@ conn_release_sent(struct conn *c)
 	while ((job = outbox_take_used(&c->req->reply.outbox)) != NULL)
 		pool_submit_aside(c->list->settings.pool, job);
 }
-
-/* Bytes that a new connection may send at once: RFC 6928. */
-#define SMALL_REPLY 14600
 
 /* A reply that is cut must not look whole: where it ends with the connection only
  * a reset can tell. */
