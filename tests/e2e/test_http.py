@@ -978,11 +978,21 @@ def test_connections_beyond_the_limit_wait(serve, meeting):
     third.close()
 
 
-def test_accepting_pauses_where_there_are_no_descriptors(serve, tmp_path):
-    wrapper = tmp_path / "few-descriptors"
-    wrapper.write_text(f'#!/bin/sh\nulimit -n 60\nexec {PROGRAM} "$@"\n')
-    wrapper.chmod(0o755)
-    server = serve("basic:application", program=str(wrapper))
+@pytest.fixture
+def few_descriptors(tmp_path):
+    """Makes a program that is the server with so many descriptors for each process."""
+
+    def make(count: int) -> str:
+        path = tmp_path / "few-descriptors"
+        path.write_text(f'#!/bin/sh\nulimit -n {count}\nexec {PROGRAM} "$@"\n')
+        path.chmod(0o755)
+        return str(path)
+
+    return make
+
+
+def test_accepting_pauses_where_there_are_no_descriptors(serve, few_descriptors):
+    server = serve("basic:application", program=few_descriptors(60))
     clients = [server.client() for _ in range(60)]
     server.wait_for_line(r"\[warning\].*accept: pausing: Too many open files")
     assert clients[0].request("GET", "/").status == 200
@@ -994,11 +1004,8 @@ def test_accepting_pauses_where_there_are_no_descriptors(serve, tmp_path):
     assert len(server.errors.find("accept: pausing")) == 1
 
 
-def test_idle_connections_make_room_where_there_are_no_descriptors(serve, tmp_path):
-    wrapper = tmp_path / "few-descriptors"
-    wrapper.write_text(f'#!/bin/sh\nulimit -n 60\nexec {PROGRAM} "$@"\n')
-    wrapper.chmod(0o755)
-    server = serve("basic:application", program=str(wrapper), workers=1)
+def test_idle_connections_make_room_where_there_are_no_descriptors(serve, few_descriptors):
+    server = serve("basic:application", program=few_descriptors(60), workers=1)
     clients = []
     for _ in range(100):
         clients.append(server.client())
@@ -1010,12 +1017,9 @@ def test_idle_connections_make_room_where_there_are_no_descriptors(serve, tmp_pa
         client.close()
 
 
-def test_stop_serves_what_waits_also_where_there_are_no_descriptors(serve, tmp_path):
+def test_stop_serves_what_waits_also_where_there_are_no_descriptors(serve, few_descriptors):
     """Idle connections, which are closed anyway, make room."""
-    wrapper = tmp_path / "few-descriptors"
-    wrapper.write_text(f'#!/bin/sh\nulimit -n 40\nexec {PROGRAM} "$@"\n')
-    wrapper.chmod(0o755)
-    server = serve("basic:application", program=str(wrapper), workers=1)
+    server = serve("basic:application", program=few_descriptors(40), workers=1)
     idle = []
     while not server.errors.find("accept: idle connections are closed"):
         idle.append(server.client())

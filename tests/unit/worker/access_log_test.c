@@ -2,7 +2,6 @@
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
-#include <regex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include "fd.h"
 #include "log.h"
 #include "macros.h"
+#include "matches.h"
 
 TestSuite(access_log, .timeout = 20);
 
@@ -89,18 +89,6 @@ line_of(const char *format, struct request *req)
 	close(fds[0]);
 	close(fds[1]);
 	return (text);
-}
-
-static bool
-matches(const char *text, const char *pattern)
-{
-	regex_t regex;
-	bool found;
-
-	cr_assert_eq(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
-	found = regexec(&regex, text, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return (found);
 }
 
 #define DATE                                                             \

@@ -3,19 +3,19 @@
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
-#include <regex.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "file_limit.h"
 #include "log.h"
 #include "log_sink.h"
+#include "matches.h"
 
 #define LINE_MAX_BYTES 100
 
@@ -61,18 +61,6 @@ take_told(void)
 	got[n > 0 ? n : 0] = '\0';
 	from = strstr(got, "]: ");
 	return (from != NULL ? from + 3 : got);
-}
-
-static bool
-matches(const char *what, const char *pattern)
-{
-	regex_t regex;
-	bool found;
-
-	cr_assert_eq(regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB), 0);
-	found = regexec(&regex, what, 0, NULL, 0) == 0;
-	regfree(&regex);
-	return (found);
 }
 
 static void
@@ -231,21 +219,10 @@ content(void)
 	return (text);
 }
 
-/* A disk on which the file may become so long. */
-static void
-set_room(rlim_t size)
-{
-	struct rlimit limit;
-
-	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = size;
-	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 Test(log_sink, nothing_is_glued_to_a_line_that_a_full_disk_has_cut)
 {
 	open_on(make_file());
-	set_room(14);
+	file_limit(14);
 	put(sink, "the first");
 	put(sink, "the second");
 	put(sink, "the third");
@@ -253,7 +230,7 @@ Test(log_sink, nothing_is_glued_to_a_line_that_a_full_disk_has_cut)
 	cr_expect_str_eq(content(), "the first\nthe ");
 	put(sink, "the fourth");
 	cr_expect(log_sink_flush(sink));
-	set_room(RLIM_INFINITY);
+	file_limit(RLIM_INFINITY);
 	put(sink, "the fifth");
 	put(sink, "the sixth");
 	log_sink_close(&sink);
@@ -268,10 +245,10 @@ Test(log_sink, nothing_is_glued_to_a_line_that_a_full_disk_has_cut)
 Test(log_sink, line_that_lacks_but_its_end_is_not_lost)
 {
 	open_on(make_file());
-	set_room(9);
+	file_limit(9);
 	put(sink, "the first");
 	cr_expect(log_sink_flush(sink));
-	set_room(RLIM_INFINITY);
+	file_limit(RLIM_INFINITY);
 	put(sink, "the second");
 	log_sink_close(&sink);
 	cr_expect_str_eq(content(), "the first\nthe second\n");
@@ -287,12 +264,12 @@ Test(log_sink, nothing_of_another_worker_is_glued_to_it)
 	open_on(make_file());
 	other = log_sink_open(
 	    open(path, O_WRONLY | O_APPEND), 0, LINE_MAX_BYTES, NULL);
-	set_room(4);
+	file_limit(4);
 	put(sink, "the first");
 	put(other, "the second");
 	cr_expect(log_sink_flush(sink));
 	cr_expect(log_sink_flush(other));
-	set_room(RLIM_INFINITY);
+	file_limit(RLIM_INFINITY);
 	put(other, "the third");
 	cr_expect(log_sink_flush(other));
 	put(sink, "the fourth");

@@ -18,6 +18,7 @@
 
 #include "macros.h"
 #include "budget.h"
+#include "file_limit.h"
 #include "memory_limit.h"
 #include "spool.h"
 
@@ -302,12 +303,8 @@ expect_failure(int error)
 
 Test(spool, says_that_the_file_may_not_grow)
 {
-	struct rlimit limit;
-
 	signal(SIGXFSZ, SIG_IGN);
-	cr_assert_eq(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = 99999; /* in the middle of a write */
-	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	file_limit(99999); /* in the middle of a write */
 	expect_failure(EFBIG);
 
 	/* One large piece, of which a part is written. */
@@ -316,8 +313,7 @@ Test(spool, says_that_the_file_may_not_grow)
 	cr_expect_eq(spool_append(&spool, bytes, BIG), -1);
 	cr_expect_eq(errno, EFBIG);
 	spool_fini(&spool);
-	limit.rlim_cur = limit.rlim_max;
-	cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	file_limit(RLIM_INFINITY);
 }
 
 /* Needs a file system of its own, which only root can have. */
