@@ -350,8 +350,8 @@ FUZZ_SHARED := $(addprefix tests/fuzz/,fuzz.c reference.c stub_app.c stub_pool.c
 FUZZ_PARTS := $(call object,$(FUZZ_SHARED)) \
 	$(filter-out %/pool.o %/pool_wakeup.o,$(WORKER_PARTS)) \
 	$(COMMON_OBJECTS) $(LLHTTP_OBJECTS)
-TARGETS := $(basename $(notdir $(filter-out $(FUZZ_SHARED) %/replay.c, \
-	$(wildcard tests/fuzz/*.c))))
+TARGETS := $(basename $(notdir $(filter-out $(FUZZ_SHARED) %/replay.c \
+	%/conn_outcome.c,$(wildcard tests/fuzz/*.c))))
 REPLAYS := $(addprefix $(BUILD)/replay-,$(TARGETS))
 FUZZERS := $(addprefix build/fuzz/fuzz-,$(or $(FUZZ_TARGETS),$(TARGETS)))
 
@@ -370,6 +370,7 @@ fuzz: # fuzz targets, FUZZ_TIME seconds each, with clang's libFuzzer
 
 $(BUILD)/tests/fuzz/%.o: INCLUDES = -Itests/fuzz -Isrc/common -Isrc/worker \
 	$(LLHTTP_CFLAGS)
+$(BUILD)/replay-conn $(BUILD)/fuzz-conn: $(BUILD)/tests/fuzz/conn_outcome.o
 $(BUILD)/replay-%: $(BUILD)/tests/fuzz/%.o $(BUILD)/tests/fuzz/replay.o \
 		$(FUZZ_PARTS)
 	$(call quiet,LINK,$@)$(CC) $(ALL_LDFLAGS) -o $@ $^ \
